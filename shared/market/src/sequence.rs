@@ -1,0 +1,88 @@
+//! What contiguous trade ids prove: next, again, or a gap; knows neither time nor silence, since a
+//! quiet market and a lost connection look alike.
+
+use crate::bar::Bar;
+
+/// What an id range is to the ids before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// It continues the sequence, or begins it.
+    Next,
+    /// Some or all of it was seen before: a duplicate, or a late arrival that may fill a gap.
+    Again,
+    /// Ids between the last one seen and this one were not seen.
+    Gap { missing: u64 },
+}
+
+/// The highest id seen of one exchange and symbol.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sequence {
+    last: Option<u64>,
+}
+
+impl Sequence {
+    pub fn observe(&mut self, first: u64, last: u64) -> Seen {
+        let seen = match self.last {
+            Some(before) if first <= before => Seen::Again,
+            Some(before) if first > before + 1 => Seen::Gap { missing: first - before - 1 },
+            _ => Seen::Next,
+        };
+        self.last = self.last.max(Some(last));
+        seen
+    }
+}
+
+/// What the ids of a bar and its neighbours prove.
+///
+/// Neighbours are the nearest bars of the same exchange and symbol, however many empty minutes lie
+/// between: contiguous ids prove that those minutes had no trade.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Completeness {
+    /// Ids missing between the bar before and this one; `None` = unknown.
+    pub missing_before: Option<u64>,
+    /// Ids missing between this bar and the one behind; `None` = unknown.
+    pub missing_after: Option<u64>,
+    /// `Some(true)` only if ids prove that no trade is missing; `Some(false)` if something is known
+    /// to be missing or refused; `None` if it cannot be told (yet).
+    pub complete: Option<bool>,
+}
+
+impl Completeness {
+    pub fn of(before: Option<&Bar>, bar: &Bar, behind: Option<&Bar>) -> Completeness {
+        let missing_before = before.and_then(|before| missing_between(before, bar));
+        let missing_after = behind.and_then(|behind| missing_between(bar, behind));
+        let missing = [missing_before, bar.missing_count, missing_after];
+        let complete = if missing.iter().flatten().any(|count| *count > 0)
+            || bar.quarantined_count > 0
+            || bar.conflict_count > 0
+        {
+            Some(false)
+        } else {
+            missing.iter().all(|count| *count == Some(0)).then_some(true)
+        };
+        Completeness { missing_before, missing_after, complete }
+    }
+}
+
+/// Ids missing between two neighbouring bars; `None` where ids prove nothing: they are not
+/// contiguous at this exchange, or the bars' ids overlap.
+pub fn missing_between(earlier: &Bar, later: &Bar) -> Option<u64> {
+    later.first_id?.checked_sub(earlier.last_id?)?.checked_sub(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn next_again_and_gap() {
+        let mut sequence = Sequence::default();
+        assert_eq!(sequence.observe(100, 105), Seen::Next);
+        assert_eq!(sequence.observe(106, 106), Seen::Next);
+        assert_eq!(sequence.observe(100, 105), Seen::Again);
+        assert_eq!(sequence.observe(110, 112), Seen::Gap { missing: 3 });
+        assert_eq!(sequence.observe(107, 109), Seen::Again);
+        assert_eq!(sequence.observe(112, 114), Seen::Again);
+        assert_eq!(sequence.observe(115, 115), Seen::Next);
+    }
+}
