@@ -1,2 +1,47 @@
-//! x
-fn main() {}
+//! The `aggregate` function's wiring: environment, clients, handler; nothing else.
+
+use aggregate::{App, Event, handle};
+use anyhow::Context;
+use lake::Lake;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
+use store::Store;
+
+/// One invocation at a time uses one connection; the database's budget counts on it.
+const CONNECTIONS: u32 = 1;
+
+/// The environment.
+struct Config {
+    /// `BUCKET`: the bucket of trades.
+    bucket: String,
+    /// `DATABASE_URL`: `postgres://user@host/db`.
+    database_url: String,
+    /// `S3_PATH_STYLE`: `true` for S3 servers without a name per bucket; default `false`.
+    path_style: bool,
+}
+
+impl Config {
+    fn from_env() -> anyhow::Result<Config> {
+        let required = |name| std::env::var(name).with_context(|| format!("{name} is not set"));
+        let path_style = std::env::var("S3_PATH_STYLE").unwrap_or_else(|_| "false".into());
+        Ok(Config {
+            bucket: required("BUCKET")?,
+            database_url: required("DATABASE_URL")?,
+            path_style: path_style.parse().context("S3_PATH_STYLE is neither true nor false")?,
+        })
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    tracing::init_default_subscriber();
+    let config = Config::from_env()?;
+    let client = lake::client_from_env(config.path_style).await;
+    let app = App {
+        lake: Lake::new(client, config.bucket),
+        store: Store::connect(&config.database_url, CONNECTIONS)?,
+    };
+    let handle = async |event: LambdaEvent<Event>| {
+        handle(&app, event.payload).await.map_err(|error| Error::from(format!("{error:#}")))
+    };
+    run(service_fn(handle)).await
+}

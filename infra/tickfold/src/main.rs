@@ -1,2 +1,26 @@
-//! x
-fn main() {}
+//! The operator's command: reads its arguments and runs one of its commands; nothing else.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Your own exact record of crypto markets.
+#[derive(Parser)]
+#[command(name = "tickfold", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Demo(tickfold::demo::Arguments),
+    Fold(tickfold::fold::Arguments),
+}
+
+fn main() -> ExitCode {
+    match Arguments::parse().command {
+        Command::Demo(arguments) => tickfold::demo::main(arguments),
+        Command::Fold(arguments) => tickfold::fold::main(&arguments),
+    }
+}

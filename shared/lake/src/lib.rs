@@ -1,1 +1,15 @@
-//! x
+//! The bucket of trades: keys, compression, quarantine. The only crate that knows them; knows no
+//! database, no event, and no exchange's own spelling.
+//!
+//! * [`key`]: the layout of the bucket as one type.
+//! * [`lines`]: an object's bytes -> trades and refused lines, within limits.
+//! * [`Lake`]: list, read and write, over S3.
+
+pub mod key;
+pub mod lines;
+mod quarantine;
+mod s3;
+
+pub use key::{Area, Kind, MinutePrefix, ObjectKey};
+pub use lines::{Limits, Refusal, Unreadable};
+pub use s3::{Lake, LakeError, MinuteRead, client_from_env};

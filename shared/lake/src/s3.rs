@@ -1,0 +1,195 @@
+//! List, read and write over S3; what a line is, `lines` knows, and where it lies, `key`.
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::error::DisplayErrorContext;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use market::Trade;
+
+use crate::key::{Area, KeyError, MinutePrefix, ObjectKey};
+use crate::lines::{self, Limits, Refusal, Unreadable};
+use crate::quarantine;
+
+/// Objects of one minute that are fetched at a time: enough to hide the round trips, little enough
+/// to keep their bytes small.
+const FETCHED_AT_ONCE: usize = 8;
+/// Objects of one minute. Thirty seconds of one-second batches from several writers stay far below;
+/// a prefix with more is a fault of its writer, and reading it would not end in time.
+const MAX_OBJECTS: usize = 10_000;
+
+/// A request that failed and may succeed when it is made again.
+#[derive(Debug, thiserror::Error)]
+pub enum LakeError {
+    #[error("cannot {what} s3://{bucket}/{key}: {why}")]
+    Request { what: &'static str, bucket: String, key: String, why: String },
+    #[error("{prefix} has more than {MAX_OBJECTS} objects: its writer is broken")]
+    TooManyObjects { prefix: MinutePrefix },
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+/// All that lies in a minute's folders.
+#[derive(Debug, Default)]
+pub struct MinuteRead {
+    /// The trades of this exchange and minute.
+    pub trades: Vec<Trade>,
+    /// Trades that belong to another minute or exchange, by the object that held them.
+    pub strays: Vec<(ObjectKey, Vec<Trade>)>,
+    pub refusals: Vec<(ObjectKey, Vec<Refusal>)>,
+    /// Objects of which nothing could be used.
+    pub unreadable: Vec<(ObjectKey, Unreadable)>,
+    /// All objects, also those that could not be read.
+    pub object_count: u64,
+}
+
+/// One bucket.
+#[derive(Debug, Clone)]
+pub struct Lake {
+    client: Client,
+    bucket: String,
+    limits: Limits,
+}
+
+/// The client that the environment describes, as the AWS SDK reads it (`AWS_REGION`,
+/// `AWS_ENDPOINT_URL_S3`, ...). `path_style` is for servers without a name per bucket.
+pub async fn client_from_env(path_style: bool) -> Client {
+    let tls = Provider::Rustls(CryptoMode::Ring);
+    let http = aws_smithy_http_client::Builder::new().tls_provider(tls).build_https();
+    let behavior = aws_config::BehaviorVersion::latest();
+    let config = aws_config::defaults(behavior).http_client(http).load().await;
+    let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(path_style);
+    Client::from_conf(s3.build())
+}
+
+impl Lake {
+    pub fn new(client: Client, bucket: impl Into<String>) -> Lake {
+        Lake { client, bucket: bucket.into(), limits: Limits::DEFAULT }
+    }
+
+    pub fn with_limits(self, limits: Limits) -> Lake {
+        Lake { limits, ..self }
+    }
+
+    pub fn bucket(&self) -> &str {
+        &self.bucket
+    }
+
+    /// Lists a minute and reads all its objects, its strays included. A listing is complete: S3
+    /// shows an object before it sends the event for it.
+    pub async fn read(&self, minute: &MinutePrefix) -> Result<MinuteRead, LakeError> {
+        let mut keys = self.list(minute).await?;
+        keys.extend(self.list(&minute.within(Area::Strays)).await?);
+        let mut read = MinuteRead { object_count: keys.len() as u64, ..MinuteRead::default() };
+        let mut objects = stream::iter(keys)
+            .map(|key| async move {
+                let object = self.get(&key.to_string()).await?;
+                Ok::<_, LakeError>((key, lines::read(&object, self.limits)))
+            })
+            .buffered(FETCHED_AT_ONCE);
+        while let Some((key, content)) = objects.try_next().await? {
+            match content {
+                Ok(content) => read.take(minute, key, content),
+                Err(why) => read.unreadable.push((key, why)),
+            }
+        }
+        Ok(read)
+    }
+
+    /// Writes lines as one object; returns its key. Writing the same name again replaces it.
+    pub async fn put_lines(
+        &self,
+        minute: &MinutePrefix,
+        name: &str,
+        lines: &[u8],
+    ) -> Result<ObjectKey, LakeError> {
+        let key = minute.object(name)?;
+        self.put(&key.to_string(), lines::compress(lines)).await?;
+        Ok(key)
+    }
+
+    /// Keeps an object's refused lines, under the object's own minute and name: twice is once.
+    pub async fn quarantine(
+        &self,
+        object: &ObjectKey,
+        refusals: &[Refusal],
+    ) -> Result<ObjectKey, LakeError> {
+        let minute = object.prefix.within(Area::RefusedLines);
+        let area = if object.prefix.area == Area::Strays { "stray-" } else { "" };
+        let name = format!("{area}{}", object.name);
+        self.put_lines(&minute, &name, &quarantine::records(object, refusals)).await
+    }
+
+    /// Copies trades to a minute of their own that another minute's `object` held; the name tells
+    /// where they came from, so that twice is once.
+    pub async fn put_strays(
+        &self,
+        minute: &MinutePrefix,
+        object: &ObjectKey,
+        trades: &[Trade],
+    ) -> Result<ObjectKey, LakeError> {
+        let (date, clock) = object.prefix.minute.date_and_clock();
+        let name = format!("{}-{date}-{clock}-{}", object.prefix.exchange, object.name);
+        let lines: String = trades.iter().map(|trade| format!("{trade}\n")).collect();
+        self.put_lines(&minute.within(Area::Strays), &name, lines.as_bytes()).await
+    }
+
+    async fn list(&self, prefix: &MinutePrefix) -> Result<Vec<ObjectKey>, LakeError> {
+        // With a delimiter, what somebody laid into a folder below the minute is not an object of it.
+        let request = self.client.list_objects_v2().bucket(&self.bucket).delimiter("/");
+        let mut pages = request.prefix(prefix.to_string()).into_paginator().send();
+        let mut keys = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| self.failed("list", &prefix.to_string(), error))?;
+            // A foreign name under the prefix was not written by us; its event is ignored as well.
+            let names = page.contents().iter().filter_map(|object| object.key());
+            keys.extend(names.filter_map(|key| key.parse::<ObjectKey>().ok()));
+            if keys.len() > MAX_OBJECTS {
+                return Err(LakeError::TooManyObjects { prefix: prefix.clone() });
+            }
+        }
+        Ok(keys)
+    }
+
+    /// The object's bytes; one byte above the limit at most, which `lines` then refuses.
+    async fn get(&self, key: &str) -> Result<Vec<u8>, LakeError> {
+        let request = self.client.get_object().bucket(&self.bucket).key(key).send();
+        let object = request.await.map_err(|error| self.failed("read", key, error))?;
+        let limit = self.limits.object_bytes + 1;
+        let mut body = object.body;
+        let mut bytes = Vec::new();
+        while (bytes.len() as u64) < limit {
+            let chunk = body.try_next().await.map_err(|error| self.failed("read", key, error))?;
+            let Some(chunk) = chunk else { break };
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(bytes)
+    }
+
+    async fn put(&self, key: &str, body: Vec<u8>) -> Result<(), LakeError> {
+        let request = self.client.put_object().bucket(&self.bucket).key(key);
+        let request = request.content_type("application/x-ndjson").body(ByteStream::from(body));
+        request.send().await.map_err(|error| self.failed("write", key, error))?;
+        Ok(())
+    }
+
+    fn failed(&self, what: &'static str, key: &str, error: impl std::error::Error) -> LakeError {
+        let why = DisplayErrorContext(error).to_string();
+        LakeError::Request { what, bucket: self.bucket.clone(), key: key.to_owned(), why }
+    }
+}
+
+impl MinuteRead {
+    fn take(&mut self, minute: &MinutePrefix, key: ObjectKey, content: lines::Content) {
+        let at_home =
+            |trade: &Trade| trade.minute() == minute.minute && trade.exchange == minute.exchange;
+        let (trades, strays): (Vec<_>, Vec<_>) = content.trades.into_iter().partition(at_home);
+        self.trades.extend(trades);
+        if !strays.is_empty() {
+            self.strays.push((key.clone(), strays));
+        }
+        if !content.refusals.is_empty() {
+            self.refusals.push((key, content.refusals));
+        }
+    }
+}
