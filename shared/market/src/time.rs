@@ -79,6 +79,11 @@ impl FromStr for Time {
 pub struct Minute(i64);
 
 impl Minute {
+    /// The first minute that a trade can have.
+    pub const MIN: Minute = Minute(FIRST / MICROS_PER_MINUTE);
+    /// The last one.
+    pub const MAX: Minute = Minute(END / MICROS_PER_MINUTE - 1);
+
     /// The first moment of the minute.
     pub fn start(self) -> Time {
         Time(self.0 * MICROS_PER_MINUTE)

@@ -1,0 +1,64 @@
+//! Errors as RFC 9457 problems; decides no status code beyond its own constructors.
+
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use store::StoreError;
+use tracing::error;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Problem {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    title: &'static str,
+    status: u16,
+    detail: String,
+    /// The query parameter that is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameter: Option<String>,
+}
+
+impl Problem {
+    /// 400: says which parameter, what it was and what would be right.
+    pub(crate) fn parameter(name: &str, detail: impl ToString) -> Problem {
+        let parameter = Some(name.to_owned());
+        let (kind, title) = ("urn:tickfold:problem:parameter", "A parameter is wrong");
+        Problem { kind, title, status: 400, detail: detail.to_string(), parameter }
+    }
+
+    /// 404: the parameters are well-formed, but there is no such symbol.
+    pub(crate) fn unknown_symbol(exchange: impl ToString, symbol: impl ToString) -> Problem {
+        let (exchange, symbol) = (exchange.to_string(), symbol.to_string());
+        let detail = format!("there are no bars of {symbol} at {exchange}; /v1/symbols lists all");
+        Problem { status: 404, title: "No such symbol", ..Problem::parameter("symbol", detail) }
+    }
+
+    pub(crate) fn not_found() -> Problem {
+        Problem::plain(404, "Not found", "the routes are /, /v1/bars, /v1/symbols and /v1/health")
+    }
+
+    pub(crate) fn method_not_allowed() -> Problem {
+        Problem::plain(405, "Method not allowed", "every route answers GET only")
+    }
+
+    fn plain(status: u16, title: &'static str, detail: &str) -> Problem {
+        let detail = detail.to_owned();
+        Problem { kind: "about:blank", title, status, detail, parameter: None }
+    }
+}
+
+/// The reader learns that it may try again; what went wrong is the operator's, in the log.
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Problem {
+        error!("the database did not answer: {error}");
+        Problem::plain(503, "Database unavailable", "the database did not answer; try again")
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).expect("only real status codes are used");
+        let body = serde_json::to_vec(&self).expect("strings and a number are JSON");
+        (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response()
+    }
+}
