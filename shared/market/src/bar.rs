@@ -1,18 +1,12 @@
-//! A set of trades -> one bar per symbol and minute; knows neither objects nor databases.
-//!
-//! A bar depends on the *set* of trades only: order and repetition change nothing but the counts
-//! of repetition themselves.
+//! The bar: one row of the answer, and what is derived of it; how it comes about, `fold` knows.
 
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::Xxh3Default;
 
 use crate::decimal::Decimal;
 use crate::time::{Minute, Time};
-use crate::trade::{ExchangeName, Ids, Side, Source, Symbol, Trade};
+use crate::trade::{ExchangeName, Symbol};
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BarKey {
@@ -25,14 +19,6 @@ impl fmt::Display for BarKey {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{} {} {}", self.exchange, self.symbol, self.minute)
     }
-}
-
-/// A sum left the 38 digits that a row holds. The trades are kept; no wrong row is made of them.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{key}: {column} needs more than 38 digits")]
-pub struct FoldError {
-    pub key: BarKey,
-    pub column: &'static str,
 }
 
 /// One row. The field names are the column names everywhere: JSON, CSV, SQL, API.
@@ -107,7 +93,7 @@ impl Bar {
 /// printed as 16 hexadecimal digits, so that text and number compare alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Fingerprint(u64);
+pub struct Fingerprint(pub(crate) u64);
 
 impl From<Fingerprint> for String {
     fn from(fingerprint: Fingerprint) -> String {
@@ -121,209 +107,4 @@ impl TryFrom<String> for Fingerprint {
     fn try_from(text: String) -> Result<Fingerprint, Self::Error> {
         u64::from_str_radix(&text, 16).map(Fingerprint)
     }
-}
-
-/// Trades on their way to bars.
-#[derive(Debug, Default)]
-pub struct Fold {
-    minutes: BTreeMap<BarKey, Vec<Entry>>,
-}
-
-/// What a bar needs of a trade. The order of the fields is the rule of conflicts: of lines with
-/// the same first id the one that covers more comes first, then the exchange's records before the
-/// socket's, then the smaller values; the first one wins.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Entry {
-    id: EntryId,
-    source: Source,
-    time: Time,
-    side: Side,
-    price: Decimal,
-    size: Decimal,
-    quote: Decimal,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum EntryId {
-    Range { first: u64, last: Reverse<u64> },
-    Opaque(Box<str>),
-}
-
-impl Fold {
-    pub fn add(&mut self, trade: Trade) {
-        let minute = trade.minute();
-        let key = BarKey { exchange: trade.exchange, symbol: trade.symbol, minute };
-        let id = match trade.ids {
-            Ids::Range { first, last } => EntryId::Range { first, last: Reverse(last) },
-            Ids::Opaque(id) => EntryId::Opaque(id),
-        };
-        self.minutes.entry(key).or_default().push(Entry {
-            id,
-            source: trade.source,
-            time: trade.time,
-            side: trade.side,
-            price: trade.fill.price().value(),
-            size: trade.fill.size().value(),
-            quote: trade.fill.quote(),
-        });
-    }
-
-    /// The bars in the order of exchange, symbol and minute. A bar that cannot be told exactly is
-    /// an error of its own and holds up no other.
-    pub fn bars(self) -> impl Iterator<Item = Result<Bar, FoldError>> {
-        self.minutes.into_iter().map(|(key, entries)| bar(key, entries))
-    }
-}
-
-/// Bars of trades, where all of them must succeed.
-pub fn fold(trades: impl IntoIterator<Item = Trade>) -> Result<Vec<Bar>, FoldError> {
-    let mut fold = Fold::default();
-    trades.into_iter().for_each(|trade| fold.add(trade));
-    fold.bars().collect()
-}
-
-fn bar(key: BarKey, entries: Vec<Entry>) -> Result<Bar, FoldError> {
-    let Distinct { entries, duplicate_count, conflict_count } = distinct(entries);
-    let by_time = |entry: &&Entry| (entry.time, entry.id.clone());
-    let open = entries.iter().min_by_key(by_time).expect("a group has an entry");
-    let close = entries.iter().max_by_key(by_time).expect("a group has an entry");
-    let prices = || entries.iter().map(|entry| entry.price);
-    let (buy, sell) = (Flow::of(&key, &entries, Side::Buy)?, Flow::of(&key, &entries, Side::Sell)?);
-    let trade_count = buy.count + sell.count;
-    let ids = id_span(&entries);
-    Ok(Bar {
-        open: open.price,
-        high: prices().max().expect("a group has an entry"),
-        low: prices().min().expect("a group has an entry"),
-        close: close.price,
-        buy_count: buy.count,
-        sell_count: sell.count,
-        buy_base_volume: buy.base_volume,
-        sell_base_volume: sell.base_volume,
-        buy_quote_volume: buy.quote_volume,
-        sell_quote_volume: sell.quote_volume,
-        first_id: ids.map(|(first, _)| first),
-        last_id: ids.map(|(_, last)| last),
-        first_time: open.time,
-        last_time: close.time,
-        trade_count,
-        missing_count: ids.map(|(first, last)| last - first + 1 - trade_count),
-        duplicate_count,
-        conflict_count,
-        quarantined_count: 0,
-        object_count: 0,
-        fingerprint: fingerprint(&entries),
-        exchange: key.exchange,
-        symbol: key.symbol,
-        minute: key.minute,
-    })
-}
-
-struct Distinct {
-    /// In the order of their ids; no raw id is covered twice.
-    entries: Vec<Entry>,
-    duplicate_count: u64,
-    conflict_count: u64,
-}
-
-/// Drops what is covered already: the same trade again, a raw trade of an aggregate that is here,
-/// and what contradicts a trade that goes before it.
-fn distinct(mut entries: Vec<Entry>) -> Distinct {
-    entries.sort_unstable();
-    let mut kept: Vec<Entry> = Vec::with_capacity(entries.len());
-    let (mut duplicate_count, mut conflict_count) = (0, 0);
-    for entry in entries {
-        match kept.last().map_or(Overlap::None, |before| overlap(before, &entry)) {
-            Overlap::None => kept.push(entry),
-            Overlap::Repeats => duplicate_count += 1,
-            Overlap::Contradicts => conflict_count += 1,
-        }
-    }
-    Distinct { entries: kept, duplicate_count, conflict_count }
-}
-
-enum Overlap {
-    None,
-    Repeats,
-    Contradicts,
-}
-
-fn overlap(kept: &Entry, entry: &Entry) -> Overlap {
-    let agree = (kept.time, kept.side, kept.price) == (entry.time, entry.side, entry.price);
-    let repeats = match (&kept.id, &entry.id) {
-        (EntryId::Opaque(one), EntryId::Opaque(other)) if one == other => {
-            agree && kept.size == entry.size
-        }
-        (
-            EntryId::Range { last: Reverse(end), .. },
-            EntryId::Range { first, last: Reverse(last) },
-        ) if first <= end => {
-            let same = kept.id == entry.id && kept.size == entry.size;
-            // All fills of an aggregate trade share its price, side and time.
-            let part = kept.id != entry.id && last <= end && entry.size < kept.size;
-            agree && (same || part)
-        }
-        _ => return Overlap::None,
-    };
-    if repeats { Overlap::Repeats } else { Overlap::Contradicts }
-}
-
-/// Trades of one side, summed.
-#[derive(Default)]
-struct Flow {
-    count: u64,
-    base_volume: Decimal,
-    quote_volume: Decimal,
-}
-
-impl Flow {
-    fn of(key: &BarKey, entries: &[Entry], side: Side) -> Result<Flow, FoldError> {
-        let too_large = |column| move || FoldError { key: key.clone(), column };
-        let mut flow = Flow::default();
-        for entry in entries.iter().filter(|entry| entry.side == side) {
-            flow.count += entry.id.count();
-            let base = flow.base_volume.checked_add(entry.size);
-            flow.base_volume = base.ok_or_else(too_large("base_volume"))?;
-            let quote = flow.quote_volume.checked_add(entry.quote);
-            flow.quote_volume = quote.ok_or_else(too_large("quote_volume"))?;
-        }
-        Ok(flow)
-    }
-}
-
-impl EntryId {
-    fn count(&self) -> u64 {
-        match self {
-            EntryId::Range { first, last: Reverse(last) } => last - first + 1,
-            EntryId::Opaque(_) => 1,
-        }
-    }
-}
-
-/// The smallest and largest id; `None` as soon as one trade has no contiguous id.
-fn id_span(entries: &[Entry]) -> Option<(u64, u64)> {
-    let range = |entry: &Entry| match &entry.id {
-        EntryId::Range { first, last: Reverse(last) } => Some((*first, *last)),
-        EntryId::Opaque(_) => None,
-    };
-    let spans = entries.iter().map(range);
-    spans.reduce(|one, other| Some((one?.0.min(other?.0), one?.1.max(other?.1)))).flatten()
-}
-
-fn fingerprint(entries: &[Entry]) -> Fingerprint {
-    let mut hash = Xxh3Default::new();
-    for entry in entries {
-        match &entry.id {
-            EntryId::Range { first, last: Reverse(last) } => {
-                hash.update(&first.to_le_bytes());
-                hash.update(&last.to_le_bytes());
-            }
-            EntryId::Opaque(id) => hash.update(id.as_bytes()),
-        }
-        hash.update(&entry.time.micros().to_le_bytes());
-        hash.update(entry.side.as_str().as_bytes());
-        hash.update(&entry.price.to_le_bytes());
-        hash.update(&entry.size.to_le_bytes());
-    }
-    Fingerprint(hash.digest())
 }

@@ -5,18 +5,20 @@
 //! * [`decimal`], [`time`]: exact numbers and exchange time.
 //! * [`exchange`]: an exchange's own messages -> trades.
 //! * [`sequence`]: what contiguous trade ids prove.
-//! * [`bar`]: a set of trades -> one bar per symbol and minute.
+//! * [`mod@fold`]: a set of trades -> one [`bar`] per symbol and minute.
 
 pub mod bar;
 pub mod decimal;
 pub mod exchange;
+pub mod fold;
 pub mod sequence;
 pub mod time;
 pub mod trade;
 
-pub use bar::{Bar, BarKey, Fold, FoldError};
+pub use bar::{Bar, BarKey};
 pub use decimal::Decimal;
-pub use exchange::Exchange;
+pub use exchange::{Exchange, Message};
+pub use fold::{Fold, FoldError, fold};
 pub use sequence::{Seen, Sequence};
 pub use time::{Minute, Time};
 pub use trade::{ExchangeName, Ids, LineError, Side, Source, Symbol, Trade};

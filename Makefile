@@ -1,0 +1,62 @@
+# The commands of tickfold, listed by a bare `make`. It only puts cargo, npm and infra/setup.sh in
+# order: whatever it does can be done by hand with the lines below.
+
+.DEFAULT_GOAL := help
+# Cargo and esbuild fill the cores themselves, and two set-ups at once would fight over apt.
+.NOTPARALLEL:
+# Cargo brings its own job server; ours, and ARGS with it, would reach the make of librdkafka.
+unexport MAKEFLAGS
+
+# Passed on to `tickfold demo`: make demo ARGS="--port 8080 --seed 7"
+ARGS ?=
+
+page := functions/query/page
+installed := $(page)/node_modules/.package-lock.json
+dist := $(addprefix $(page)/dist/,index.html page.js page.css)
+made := -name node_modules -o -name dist -o -name page.png
+sources := $(shell find $(page) \( $(made) \) -prune -o -type f -print)
+
+.PHONY: help demo test check page build picture clean setup-build setup-test
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# Named by its binary and not by `-p tickfold`: so it shares the features, and with them every
+# compiled dependency, with `make test`.
+demo: setup-build page ## Everything on this machine, and a page; ARGS="--port 8080 --seed 7"
+	cargo run --locked --bin tickfold -- demo $(ARGS)
+
+test: setup-test page ## All tests
+	cargo test --workspace --locked
+
+check: setup-build page ## Format, lints, layering, documentation, the page's types
+	cargo fmt --all --check
+	npm --prefix $(page) run --silent check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo test -p tests --test layering --locked
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+page: $(dist) ## The page that the query function serves
+
+build: setup-build page ## All programs, for this machine, unoptimised
+	cargo build --workspace --locked
+
+picture: setup-test page ## A new picture of the page, taken by its browser test
+	TICKFOLD_PICTURE="$(abspath $(page)/page.png)" cargo test -p tests --test page --locked
+
+clean: ## Remove what was built
+	cargo clean
+	rm -rf $(page)/dist $(page)/node_modules
+
+# Order-only where a file needs it: the set-up runs first and is never a reason to build anew.
+setup-build setup-test: setup-%:
+	@infra/setup.sh $*
+
+# npm and esbuild may leave files that look older than their sources.
+$(installed): $(page)/package-lock.json | setup-build
+	npm --prefix $(page) ci
+	@touch $@
+
+$(dist) &: $(sources) $(installed) | setup-build
+	npm --prefix $(page) run --silent build
+	@touch -c $(dist)

@@ -1,0 +1,100 @@
+//! The arrows between the crates, and the rules about files that a reader relies on.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests is a member").to_owned()
+}
+
+/// The names of all crates that `package` is built with, itself first.
+fn dependencies(package: &str) -> Vec<String> {
+    let tree = Command::new(env!("CARGO"))
+        .args(["tree", "--locked", "--offline", "--edges", "normal", "--prefix", "none"])
+        .args(["--format", "{lib}", "--package", package])
+        .current_dir(workspace())
+        .output()
+        .expect("cargo starts");
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    let names = String::from_utf8(tree.stdout).expect("UTF-8");
+    names.lines().map(|line| line.trim_end_matches(" (*)").to_owned()).collect()
+}
+
+#[test]
+fn each_crate_knows_only_what_it_may() {
+    let ours = ["market", "lake", "store", "aggregate", "query", "ingest", "tickfold"];
+    let io = ["tokio", "sqlx", "aws_sdk_s3", "rdkafka", "tracing", "reqwest", "tokio_tungstenite"];
+    let lambda = ["lambda_runtime", "lambda_http"];
+    for (package, may, must_not) in [
+        ("market", &["market"][..], &io[..]),
+        ("lake", &["lake", "market"], &["sqlx", "rdkafka", "lambda_runtime"]),
+        ("store", &["store", "market"], &["aws_sdk_s3", "rdkafka", "lambda_runtime"]),
+        ("aggregate", &["aggregate", "lake", "store", "market"], &["rdkafka", "libsqlite3_sys"]),
+        ("query", &["query", "store", "market"], &["aws_sdk_s3", "rdkafka", "libsqlite3_sys"]),
+        ("ingest", &["ingest", "market"], &[&["sqlx", "aws_sdk_s3"][..], &lambda].concat()),
+    ] {
+        let found = dependencies(package);
+        for name in ours.iter().filter(|name| !may.contains(name)) {
+            assert!(!found.iter().any(|it| it == name), "{package} must not use {name}");
+        }
+        for name in must_not {
+            assert!(!found.iter().any(|it| it == name), "{package} must not use {name}");
+        }
+        for name in may {
+            assert!(found.iter().any(|it| it == name), "{package} is said to use {name}");
+        }
+    }
+}
+
+/// Every Rust file of the workspace, with its text.
+fn sources() -> Vec<(PathBuf, String)> {
+    let mut files = Vec::new();
+    let mut folders: Vec<PathBuf> =
+        ["shared", "functions", "infra", "tests"].map(|folder| workspace().join(folder)).into();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+            let path = entry.path();
+            let skipped = ["node_modules", "target"].iter().any(|name| path.ends_with(name));
+            if path.is_dir() && !skipped {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&path).expect("a source file");
+                files.push((path, text));
+            }
+        }
+    }
+    assert!(files.len() > 30, "the sources are found");
+    files
+}
+
+#[test]
+fn each_file_says_first_what_it_is() {
+    for (path, text) in sources() {
+        assert!(text.starts_with("//! "), "{} does not say what it is", path.display());
+    }
+}
+
+#[test]
+fn sql_is_the_stores_and_keys_are_the_lakes() {
+    let only = |word: &str, home: &str| {
+        for (path, text) in sources() {
+            let code = text.split("#[cfg(test)]").next().expect("a text has a first part");
+            let at_home = [home, "tests"].iter().any(|it| path.starts_with(workspace().join(it)));
+            assert!(at_home || !code.contains(word), "{} has {word:?}", path.display());
+        }
+    };
+    only("sqlx::query", "shared/store");
+    only(".ndjson.gz\"", "shared/lake");
+    only("raw/trades", "shared/lake");
+}
+
+/// No float touches a price, a size or a sum of them: none is in the code that handles them.
+#[test]
+fn there_is_no_float_between_the_wire_and_the_answer() {
+    for (path, text) in sources() {
+        let handles_money =
+            ["shared", "functions"].iter().any(|it| path.starts_with(workspace().join(it)));
+        let found = ["f64", "f32"].iter().any(|float| text.contains(float));
+        assert!(!handles_money || !found, "{} has a float", path.display());
+    }
+}

@@ -1,0 +1,104 @@
+//! A private S3 server with one bucket, and the events that S3 would send of it.
+
+use std::path::PathBuf;
+
+use aggregate::{App, Event};
+use aws_sdk_s3::primitives::ByteStream;
+use lake::{Lake, MinutePrefix, ObjectKey};
+use market::Trade;
+use serde_json::{Value, json};
+use store::Store;
+use tempfile::TempDir;
+use tickfold::demo::s3::S3Server;
+
+use crate::trades::lines;
+
+pub const BUCKET: &str = "tickfold";
+
+pub struct Bucket {
+    server: S3Server,
+    folder: TempDir,
+}
+
+impl Bucket {
+    pub async fn start() -> Bucket {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (server, _created) =
+            S3Server::start(folder.path(), BUCKET).await.expect("an S3 server");
+        Bucket { server, folder }
+    }
+
+    pub fn lake(&self) -> Lake {
+        Lake::new(self.server.client(), BUCKET)
+    }
+
+    pub fn client(&self) -> aws_sdk_s3::Client {
+        self.server.client()
+    }
+
+    /// The function over this bucket, with connections of its own.
+    pub fn app(&self, store: Store) -> App {
+        App { lake: self.lake(), store }
+    }
+
+    /// Writes trades as one object under the minute of the first.
+    pub async fn put(&self, name: &str, trades: &[Trade]) -> ObjectKey {
+        let first = trades.first().expect("a trade");
+        let minute = MinutePrefix::raw_trades(first.exchange.clone(), first.minute());
+        self.put_under(&minute, name, trades).await
+    }
+
+    pub async fn put_under(
+        &self,
+        minute: &MinutePrefix,
+        name: &str,
+        trades: &[Trade],
+    ) -> ObjectKey {
+        let lines = lines(trades);
+        self.lake().put_lines(minute, name, lines.as_bytes()).await.expect("written")
+    }
+
+    /// Writes any bytes at all.
+    pub async fn put_bytes(&self, key: &str, bytes: Vec<u8>) {
+        let request = self.server.client().put_object().bucket(BUCKET).key(key);
+        request.body(ByteStream::from(bytes)).send().await.expect("written");
+    }
+
+    pub async fn delete(&self, key: &ObjectKey) {
+        let request = self.server.client().delete_object().bucket(BUCKET);
+        request.key(key.to_string()).send().await.expect("deleted");
+    }
+
+    /// Where the bucket's objects lie as files.
+    pub fn files(&self) -> PathBuf {
+        self.folder.path().join(BUCKET)
+    }
+}
+
+/// A queue's batch: one message for each key, whose id is its place: `m0`, `m1`, ...
+pub fn batch<'a>(keys: impl IntoIterator<Item = &'a str>) -> Event {
+    let message = |(at, key): (usize, &str)| {
+        json!({
+            "messageId": format!("m{at}"),
+            "eventSource": "aws:sqs",
+            "body": notification(BUCKET, key).to_string(),
+        })
+    };
+    let records: Vec<Value> = keys.into_iter().enumerate().map(message).collect();
+    event(json!({ "Records": records }))
+}
+
+/// What S3 sends, with the key encoded as S3 does.
+pub fn notification(bucket: &str, key: &str) -> Value {
+    let key = key.replace('=', "%3D");
+    json!({ "Records": [{
+        "eventVersion": "2.1",
+        "eventSource": "aws:s3",
+        "eventName": "ObjectCreated:Put",
+        "s3": { "bucket": { "name": bucket }, "object": { "key": key, "size": 1 } },
+    }]})
+}
+
+pub fn event(json: Value) -> Event {
+    serde_json::from_value(json).expect("an event")
+}
