@@ -1,0 +1,171 @@
+//! Properties of the whole handler: however trades are split into objects and however the events
+//! of those objects arrive, the rows are the same, on both databases.
+
+use aggregate::{App, handle};
+use market::{Bar, Minute, Trade};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+use store::{Range, Store};
+use tests::bucket::{Bucket, batch};
+use tests::databases::Database;
+use tests::trades::{name, symbol, trades};
+use tokio::runtime::Runtime;
+
+/// Each case is some dozens of requests to a real server.
+const CASES: u32 = 16;
+
+/// One way for trades to arrive.
+#[derive(Debug, Clone)]
+struct Delivery {
+    /// Objects that each minute's trades are split into.
+    objects: usize,
+    /// Trades in ten that stand in a second object as well.
+    repeated: u32,
+    /// Times that each event is delivered.
+    deliveries: usize,
+    /// Handlers at work at the same time.
+    handlers: usize,
+    /// Decides every order.
+    seed: u64,
+}
+
+fn delivery() -> impl Strategy<Value = Delivery> {
+    (1..6usize, 0..5u32, 1..4usize, 1..4usize, any::<u64>()).prop_map(
+        |(objects, repeated, deliveries, handlers, seed)| Delivery {
+            objects,
+            repeated,
+            deliveries,
+            handlers,
+            seed,
+        },
+    )
+}
+
+/// Three minutes of one symbol and one of another, which the first one's objects carry along.
+fn market() -> Vec<Trade> {
+    let mut all = trades(1000, 90, 3);
+    let mut other = trades(50, 20, 1);
+    other.iter_mut().for_each(|trade| trade.symbol = symbol("ETHUSDT"));
+    all.extend(other);
+    all
+}
+
+async fn put_objects(bucket: &Bucket, delivery: &Delivery, random: &mut StdRng) -> Vec<String> {
+    let mut keys = Vec::new();
+    let mut minutes: Vec<Minute> = market().iter().map(Trade::minute).collect();
+    minutes.dedup();
+    minutes.sort_unstable();
+    minutes.dedup();
+    for minute in minutes {
+        let mut objects = vec![Vec::new(); delivery.objects];
+        for trade in market().into_iter().filter(|trade| trade.minute() == minute) {
+            if random.random_ratio(delivery.repeated, 10) {
+                objects[random.random_range(0..delivery.objects)].push(trade.clone());
+            }
+            objects[random.random_range(0..delivery.objects)].push(trade);
+        }
+        for (at, mut object) in objects.into_iter().enumerate() {
+            object.shuffle(random);
+            if !object.is_empty() {
+                keys.push(bucket.put(&format!("o{at}"), &object).await.to_string());
+            }
+        }
+    }
+    keys
+}
+
+/// Delivers every event, in batches, to several handlers at once.
+async fn deliver(apps: &[App], keys: &[String], delivery: &Delivery, random: &mut StdRng) {
+    let mut events: Vec<&String> = Vec::new();
+    (0..delivery.deliveries).for_each(|_| events.extend(keys));
+    events.shuffle(random);
+    let mut handlers = tokio::task::JoinSet::new();
+    for (at, events) in events.chunks(3).enumerate() {
+        let app = apps[at % apps.len()].clone();
+        let events: Vec<String> = events.iter().map(|key| key.to_string()).collect();
+        handlers.spawn(async move {
+            let event = batch(events.iter().map(String::as_str));
+            let response = handle(&app, event).await.expect("a batch never fails whole");
+            assert!(response.batch_item_failures.is_empty(), "{response:?}");
+        });
+        while handlers.len() >= delivery.handlers {
+            handlers.join_next().await.expect("one is at work").expect("it ends well");
+        }
+    }
+    while let Some(handler) = handlers.join_next().await {
+        handler.expect("it ends well");
+    }
+}
+
+async fn rows(store: &Store) -> Vec<Bar> {
+    let mut rows = Vec::new();
+    for it in store.symbols().await.expect("symbols") {
+        let (from, to) = (Minute::MIN, Minute::MAX);
+        let range = Range { exchange: it.exchange, symbol: it.symbol, from, to, limit: 5_000 };
+        rows.extend(store.bars(&range).await.expect("rows"));
+    }
+    rows.into_iter().map(|row| row.bar).collect()
+}
+
+/// What depends on the trades alone, as bytes.
+fn of_trades(rows: &[Bar]) -> Vec<String> {
+    let plain = |bar: &Bar| Bar { duplicate_count: 0, object_count: 0, ..bar.clone() };
+    rows.iter().map(|bar| serde_json::to_string(&plain(bar)).expect("JSON")).collect()
+}
+
+async fn check(delivery: Delivery) {
+    let mut random = StdRng::seed_from_u64(delivery.seed);
+    let bucket = Bucket::start().await;
+    let keys = put_objects(&bucket, &delivery, &mut random).await;
+    let mut of_databases = Vec::new();
+    for database in Database::all().await {
+        let apps: Vec<App> = (0..delivery.handlers).map(|_| bucket.app(database.store())).collect();
+        deliver(&apps, &keys, &delivery, &mut random).await;
+        let rows = rows(&database.store()).await;
+        let expected = market::fold(market()).expect("small sums");
+        assert_eq!(of_trades(&rows), of_trades(&expected), "{}", database.name);
+        // Every event once more, in one batch: nothing is left that could still change.
+        let again = Delivery { deliveries: 1, handlers: 1, ..delivery.clone() };
+        deliver(&apps[..1], &keys, &again, &mut random).await;
+        assert_eq!(rows, self::rows(&database.store()).await, "{}", database.name);
+        of_databases.push(rows);
+    }
+    assert_eq!(of_databases[0], of_databases[1], "both databases hold the same bytes");
+}
+
+#[test]
+fn any_split_order_repetition_and_concurrency_gives_the_same_rows() {
+    let runtime = Runtime::new().expect("a runtime");
+    let mut runner =
+        TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(CASES) });
+    let outcome = runner.run(&delivery(), |delivery| {
+        runtime.block_on(check(delivery));
+        Ok(())
+    });
+    outcome.expect("the same rows");
+}
+
+/// The property that the others rest on, on its own: a fold that read fewer objects commits last.
+#[tokio::test]
+async fn a_handler_that_read_before_the_last_object_and_commits_after_it_changes_nothing() {
+    for database in Database::all().await {
+        let bucket = Bucket::start().await;
+        let app = bucket.app(database.store());
+        let all = trades(1, 60, 1);
+        let first = bucket.put("first", &all[..30]).await;
+        let early = app.lake.read(&first.prefix).await.expect("read before the second object");
+        let second = bucket.put("second", &all[30..]).await;
+        handle(&app, batch([&*second.to_string()])).await.expect("folded");
+        let newest = rows(&app.store).await;
+        let stale = market::fold(early.trades).expect("small sums");
+        let stale: Vec<_> =
+            stale.into_iter().map(|bar| Bar { object_count: early.object_count, ..bar }).collect();
+        assert_eq!(app.store.put_newer(&stale).await.expect("refused"), 0, "{}", database.name);
+        assert_eq!(rows(&app.store).await, newest, "{}", database.name);
+        assert_eq!(newest[0].trade_count, 60);
+        assert_eq!(newest[0].exchange, name("binance"));
+    }
+}

@@ -22,14 +22,18 @@ fn build(name: &str) -> PathBuf {
         Some(profile) => profile,
     };
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests is a member");
+    let mut build = Command::new(env!("CARGO"));
     // Named by its binary, not by `-p`: so it shares the features of the whole workspace.
-    let build = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--locked", "--bin", name, "--profile", profile])
-        .arg("--target-dir")
-        .arg(target)
-        .current_dir(workspace)
-        .output()
-        .expect("cargo starts");
+    build.args(["build", "--quiet", "--locked", "--bin", name, "--profile", profile]);
+    build.arg("--target-dir").arg(target).current_dir(workspace);
+    // What cargo tells a test about its package would make build scripts run anew, each time.
+    let about = ["CARGO_PKG_", "CARGO_MANIFEST_"];
+    for (variable, _) in env::vars_os() {
+        if about.iter().any(|prefix| variable.to_string_lossy().starts_with(prefix)) {
+            build.env_remove(variable);
+        }
+    }
+    let build = build.output().expect("cargo starts");
     let why = String::from_utf8_lossy(&build.stderr);
     assert!(build.status.success(), "cargo cannot build {name}:\n{why}");
     directory.join(format!("{name}{}", env::consts::EXE_SUFFIX))

@@ -1,0 +1,145 @@
+//! An exchange's websocket server on this machine whose every frame the test decides; answers
+//! pings as any server does, and nothing else by itself.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::Router;
+use axum::extract::State;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::http::{StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use futures_util::{SinkExt, StreamExt};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+
+use crate::soon;
+
+pub struct Exchange {
+    pub url: String,
+    sessions: mpsc::UnboundedReceiver<Session>,
+}
+
+/// One connection of ingest's.
+pub struct Session {
+    /// The path and query that it was opened with.
+    pub address: String,
+    commands: mpsc::UnboundedSender<Command>,
+    heard: mpsc::UnboundedReceiver<Message>,
+    /// Frames that the socket has taken.
+    sent: Arc<AtomicU64>,
+}
+
+enum Command {
+    Send(Message),
+    /// Ends the connection without a word.
+    Cut,
+}
+
+#[derive(Clone)]
+struct Server {
+    sessions: mpsc::UnboundedSender<Session>,
+    refusals: Arc<AtomicU64>,
+}
+
+impl Exchange {
+    pub async fn start() -> Exchange {
+        Exchange::start_refusing(0).await
+    }
+
+    /// Refuses the first connections with a status of HTTP.
+    pub async fn start_refusing(refusals: u64) -> Exchange {
+        let (sender, sessions) = mpsc::unbounded_channel();
+        let server = Server { sessions: sender, refusals: Arc::new(AtomicU64::new(refusals)) };
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("ws://{}", listener.local_addr().expect("an address"));
+        let router = Router::new().fallback(any(accept)).with_state(server);
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Exchange { url, sessions }
+    }
+
+    /// The next connection that is opened.
+    pub async fn session(&mut self) -> Session {
+        soon("a connection", self.sessions.recv()).await.expect("the server runs")
+    }
+}
+
+async fn accept(State(server): State<Server>, uri: Uri, upgrade: WebSocketUpgrade) -> Response {
+    let less = |refusals: u64| refusals.checked_sub(1);
+    if server.refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_ok() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "not now").into_response();
+    }
+    upgrade.on_upgrade(async move |socket| {
+        let (commands, orders) = mpsc::unbounded_channel();
+        let (ears, heard) = mpsc::unbounded_channel();
+        let sent = Arc::new(AtomicU64::new(0));
+        let (address, counter) = (uri.to_string(), Arc::clone(&sent));
+        let _ = server.sessions.send(Session { address, commands, heard, sent });
+        serve(socket, orders, ears, counter).await;
+    })
+}
+
+async fn serve(
+    socket: WebSocket,
+    mut orders: mpsc::UnboundedReceiver<Command>,
+    ears: mpsc::UnboundedSender<Message>,
+    sent: Arc<AtomicU64>,
+) {
+    let (mut sink, mut stream) = socket.split();
+    let listen = async {
+        while let Some(Ok(message)) = stream.next().await {
+            let _ = ears.send(message);
+        }
+    };
+    let speak = async {
+        while let Some(Command::Send(message)) = orders.recv().await {
+            if sink.send(message).await.is_err() {
+                break;
+            }
+            sent.fetch_add(1, Ordering::SeqCst);
+        }
+    };
+    tokio::select! { () = listen => {}, () = speak => {} }
+}
+
+impl Session {
+    pub fn send(&self, frame: impl Into<String>) {
+        self.message(Message::Text(frame.into().into()));
+    }
+
+    pub fn message(&self, message: Message) {
+        let _ = self.commands.send(Command::Send(message));
+    }
+
+    pub fn cut(&self) {
+        let _ = self.commands.send(Command::Cut);
+    }
+
+    pub fn close(&self, code: u16, reason: &str) {
+        self.message(Message::Close(Some(CloseFrame { code, reason: reason.into() })));
+    }
+
+    pub fn frames_sent(&self) -> u64 {
+        self.sent.load(Ordering::SeqCst)
+    }
+
+    /// What ingest sends next; `None` once the connection has ended.
+    pub async fn heard(&mut self) -> Option<Message> {
+        soon("a frame of ingest's", self.heard.recv()).await
+    }
+
+    /// Waits until ingest has read everything that was sent so far: frames are read in order, and
+    /// so is this ping.
+    pub async fn read_so_far(&mut self) {
+        let payload = format!("ping {:016x}", rand::random::<u64>()).into_bytes();
+        self.message(Message::Ping(payload.clone().into()));
+        loop {
+            match self.heard().await {
+                Some(Message::Pong(answer)) if *answer == *payload => return,
+                Some(_) => {}
+                None => panic!("the connection ended before the pong"),
+            }
+        }
+    }
+}
