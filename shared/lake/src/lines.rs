@@ -93,7 +93,10 @@ pub fn read(object: &[u8], limits: Limits) -> Result<Content, Unreadable> {
         if lines > limits.lines {
             return Err(too_much("lines", limits.lines));
         }
-        content.take(offset, &line, limits.line_bytes);
+        // A blank line holds nothing that could be lost.
+        if !line.trim_ascii().is_empty() {
+            content.take(offset, &line, limits.line_bytes);
+        }
         offset += read;
     }
 }
@@ -161,7 +164,7 @@ mod tests {
     #[test]
     fn a_bad_line_is_refused_with_its_bytes_and_offset_and_the_others_are_read() {
         let bad = LINE.replace("\"buy\"", "\"up\"");
-        let content = compress(format!("{LINE}\n{bad}\nnonsense\n{LINE}").as_bytes());
+        let content = compress(format!("{LINE}\n{bad}\n\nnonsense\n{LINE}").as_bytes());
         let content = read(&content, Limits::DEFAULT).expect("readable");
         assert_eq!(content.trades.len(), 2);
         let [side, nonsense] = &content.refusals[..] else { panic!("{:?}", content.refusals) };

@@ -4,6 +4,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::Deserialize;
+
 use crate::time::Time;
 use crate::trade::{ExchangeName, LineError, Source, Symbol, Trade, field_error};
 
@@ -110,6 +112,15 @@ fn records(body: &str) -> Result<Vec<(usize, &str)>, LineError> {
     let rows: Vec<&serde_json::value::RawValue> = serde_json::from_str(body)?;
     let start = body.as_ptr() as usize;
     Ok(rows.into_iter().map(|row| (row.get().as_ptr() as usize - start, row.get())).collect())
+}
+
+/// Reads an object; serde alone would take an array of the same values for one.
+fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, LineError> {
+    if text.trim_ascii_start().starts_with('{') {
+        Ok(serde_json::from_str(text)?)
+    } else {
+        Err(field_error("message", "not a JSON object"))
+    }
 }
 
 /// A symbol as the exchange wrote it.

@@ -192,6 +192,10 @@ impl Trade {
     /// Reads one trade line. Unknown fields are passed over, so that an older reader folds what a
     /// newer writer adds.
     pub fn from_line(line: &[u8]) -> Result<Trade, LineError> {
+        // serde would take an array of the same values for the object.
+        if !line.trim_ascii_start().starts_with(b"{") {
+            return Err(field_error("line", "not a JSON object"));
+        }
         let line: Line<'_> = serde_json::from_slice(line)?;
         if line.inverse == Some(true) {
             return Err(field_error("inverse", "inverse contracts are not folded by this version"));
@@ -341,6 +345,8 @@ mod tests {
             let error = read(&LINE.replacen(from, to, 1)).expect_err(to);
             assert!(error.contains(expected), "{to}: {error}");
         }
+        let array = r#"["binance","BTCUSDT",1700000000120000,"buy","1","1",null,1,1,null,1700000000120000,"ws"]"#;
+        assert_eq!(read(array), Err("line: not a JSON object".into()));
         assert!(read("").is_err());
         assert!(Trade::from_line(b"\xff\xfe").is_err());
     }

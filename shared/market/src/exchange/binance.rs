@@ -17,7 +17,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Exchange, Found, Message, Record, records, symbol};
+use super::{Exchange, Found, Message, Record, object, records, symbol};
 use crate::time::Time;
 use crate::trade::{Ids, LineError, Side, Source, Symbol, Trade, field_error, fill};
 
@@ -60,7 +60,7 @@ struct RawTrade<'a> {
 }
 
 pub(super) fn decode(message: &str, received: Time) -> Result<Message, LineError> {
-    let mut event: Envelope<'_> = serde_json::from_str(message)?;
+    let mut event: Envelope<'_> = object(message)?;
     let mut payload = message;
     if let Some(data) = event.data {
         payload = data.get();
@@ -68,11 +68,11 @@ pub(super) fn decode(message: &str, received: Time) -> Result<Message, LineError
         if !payload.starts_with('{') {
             return Ok(Message::Other);
         }
-        event = serde_json::from_str(payload)?;
+        event = object(payload)?;
     }
     match event.e.as_deref() {
         Some("aggTrade") => {
-            let row: AggTrade<'_> = serde_json::from_str(payload)?;
+            let row: AggTrade<'_> = object(payload)?;
             let name = row.s.as_ref().ok_or_else(|| field_error("symbol", "\"s\" is missing"))?;
             match row.read(symbol(name)?, received, Source::Ws)? {
                 Found::Trade { trade, .. } => Ok(Message::Trades(vec![trade])),
@@ -80,7 +80,7 @@ pub(super) fn decode(message: &str, received: Time) -> Result<Message, LineError
             }
         }
         Some("trade") => {
-            let row: RawTrade<'_> = serde_json::from_str(payload)?;
+            let row: RawTrade<'_> = object(payload)?;
             Ok(Message::Trades(vec![row.read(received)?]))
         }
         Some("serverShutdown") => Ok(Message::Closing),
@@ -95,7 +95,7 @@ pub(super) fn decode_page<'a>(
     source: Source,
 ) -> Result<Vec<Record<'a>>, LineError> {
     let read = |text: &str| {
-        let row: AggTrade<'_> = serde_json::from_str(text)?;
+        let row: AggTrade<'_> = object(text)?;
         row.read(symbol.clone(), received, source)
     };
     let rows = records(body)?.into_iter();
@@ -239,7 +239,10 @@ mod tests {
             let error = decode(&AGG.replacen(from, to, 1), received()).expect_err(to).to_string();
             assert!(error.contains(expected), "{to}: {error}");
         }
-        assert!(decode("not json", received()).is_err());
+        let array = r#"["trade",null]"#;
+        let error = decode(array, received()).expect_err(array).to_string();
+        assert_eq!(error, "message: not a JSON object");
+        assert!(decode("{not json", received()).is_err());
         assert!(decode("", received()).is_err());
     }
 
