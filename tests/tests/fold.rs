@@ -1,8 +1,10 @@
 //! `tickfold fold` as its users run it: bytes in, rows and messages out. Knows nothing of its
 //! inside; the arithmetic of a bar is tested where it lives.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
 
 use fixture::{Folder, MINUTE, NOON, SECOND, fold, gzip, joined, line, lines};
 use market::Bar;
@@ -213,6 +215,22 @@ fn a_reader_that_has_seen_enough_is_no_error() {
         drop(stdout);
         assert_eq!(fixture::finish(child, b"").said(), (Some(0), vec![]), "{output}");
     }
+}
+
+#[test]
+fn a_long_wait_shows_no_progress_where_nobody_watches() {
+    let folder = Folder::new();
+    let mut child = folder.command(&[]).spawn().unwrap();
+    let mut stdin = child.stdin.take().expect("piped");
+    for line in lines(1, 3) {
+        stdin.write_all(format!("{line}\n").as_bytes()).expect("tickfold reads");
+        // The bar would come after a second.
+        thread::sleep(Duration::from_millis(600));
+    }
+    drop(stdin);
+    let output = child.wait_with_output().expect("tickfold ends");
+    let summary = "lines 3, trades 3, duplicates 0, missing 0, refused 0, bars 1\n";
+    assert_eq!(String::from_utf8_lossy(&output.stderr), summary);
 }
 
 #[test]

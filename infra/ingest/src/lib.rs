@@ -1,1 +1,140 @@
-//! x
+//! Sockets -> trade lines -> Kafka: listens to exchanges and writes every trade to the topic
+//! `{exchange}.trades`, key = symbol, value = the trade line, timestamp = trade time. Folds
+//! nothing, stores nothing, repairs nothing: what the sockets miss shows as missing ids.
+//!
+//! * [`Config`]: what it can be told, and the table of settings.
+//! * [`run`]: all of it, until it is asked to stop.
+
+use std::collections::HashMap;
+use std::ops::AddAssign;
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow, bail, ensure};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+mod backoff;
+mod config;
+mod feed;
+mod publish;
+mod undelivered;
+mod venue;
+
+pub use config::{Config, Feed, Kafka, Stream};
+
+/// What a run did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Trades that the sockets brought.
+    pub received: u64,
+    /// Those of them that Kafka acknowledged.
+    pub published: u64,
+    /// Sendings beyond a line's first.
+    pub resent: u64,
+    /// Trades whose ids had come before, for the most part when one connection relieved another.
+    pub repeated: u64,
+    /// Frames that could not be read.
+    pub refused_frames: u64,
+    /// Connections beyond each feed's first.
+    pub reconnects: u64,
+    /// Places where ids are missing, and how many ids.
+    pub gaps: u64,
+    pub missing_ids: u64,
+}
+
+/// Runs until `shutdown`, then closes the sockets and waits for Kafka to acknowledge the rest.
+///
+/// A `wss` address needs rustls' process-wide crypto provider, if more than one is compiled in.
+///
+/// Fails if the configuration cannot work, and if lines were not acknowledged in time: the error
+/// says how many of which symbols, and their ids.
+pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<Report> {
+    ensure!(!config.feeds.is_empty(), "feeds: there is none, so there is nothing to do");
+    ensure!(config.kafka.in_flight > 0, "kafka.in_flight: 0 lines can never be delivered");
+    let Config { kafka, feeds, queued, drain } = config;
+    let stop = shutdown.child_token();
+    let (sender, trades) = mpsc::channel(queued.max(1));
+    let mut running = start(feeds, sender, &stop)?;
+    let give_up = async {
+        stop.cancelled().await;
+        info!("stopping; up to {} s for what Kafka has not acknowledged yet", drain.as_secs());
+        tokio::time::sleep(drain).await;
+    };
+    let published = publish::run(&kafka, trades, give_up).await?;
+
+    let mut report =
+        Report { published: published.acknowledged, resent: published.resent, ..Report::default() };
+    let mut broken = None;
+    while let Some(feed) = running.join_next().await {
+        match feed {
+            Ok(feed) => report += feed,
+            Err(panic) => broken = Some(panic),
+        }
+    }
+    report.log();
+    if !published.undelivered.is_empty() {
+        let (brokers, seconds) = (&kafka.brokers, drain.as_secs_f64());
+        let lines = undelivered::describe(&published.undelivered);
+        bail!("Kafka at {brokers} has not acknowledged within {seconds} s: {lines}");
+    }
+    match broken {
+        Some(panic) => Err(panic).context("a feed failed, and everything was stopped with it"),
+        None => Ok(report),
+    }
+}
+
+/// Starts the feeds. Each stops the others when it ends, be it by a panic: half of ingest is worth
+/// a restart.
+fn start(
+    feeds: Vec<Feed>,
+    trades: mpsc::Sender<market::Trade>,
+    stop: &CancellationToken,
+) -> anyhow::Result<JoinSet<Report>> {
+    let mut paces = HashMap::new();
+    let mut running = JoinSet::new();
+    for feed in feeds {
+        let terms = venue::terms(&feed).map_err(|why| anyhow!("feed {}: {why}", feed.exchange))?;
+        let pace = || Arc::new(feed::Pace::new(terms.connect_every));
+        let pace = Arc::clone(paces.entry(feed.exchange).or_insert_with(pace));
+        let (trades, stop) = (trades.clone(), stop.clone());
+        info!("{} from {}: {} symbols", feed.exchange, feed.base_url(), feed.symbols.len());
+        running.spawn(async move {
+            let _stop_all = stop.clone().drop_guard();
+            feed::run(feed, terms, pace, trades, stop).await
+        });
+    }
+    Ok(running)
+}
+
+impl Report {
+    fn log(&self) {
+        let Report { received, published, resent, repeated, .. } = self;
+        let Report { refused_frames, reconnects, gaps, missing_ids, .. } = self;
+        info!(
+            received,
+            published,
+            resent,
+            repeated,
+            refused_frames,
+            reconnects,
+            gaps,
+            missing_ids,
+            "stopped: {published} of {received} trades are with Kafka"
+        );
+    }
+}
+
+impl AddAssign for Report {
+    fn add_assign(&mut self, other: Report) {
+        self.received += other.received;
+        self.published += other.published;
+        self.resent += other.resent;
+        self.repeated += other.repeated;
+        self.refused_frames += other.refused_frames;
+        self.reconnects += other.reconnects;
+        self.gaps += other.gaps;
+        self.missing_ids += other.missing_ids;
+    }
+}

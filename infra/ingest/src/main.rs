@@ -1,2 +1,56 @@
-//! x
-fn main() {}
+//! The container's program: arguments, log, signals; the work is the library's.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+/// Listens to exchanges and writes every trade to Kafka.
+#[derive(Parser)]
+#[command(name = "ingest", version)]
+struct Arguments {
+    /// TOML file with the settings; environment variables go before it
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let filter = EnvFilter::builder().with_default_directive(tracing::Level::INFO.into());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter.from_env_lossy())
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+    match run(arguments).await {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<ingest::Report> {
+    let env = |name: &str| Some(std::env::var_os(name)?.to_string_lossy().into_owned());
+    let config = ingest::Config::load(arguments.config, env)?;
+    // The only one here; it is named nevertheless, as rustls refuses to choose where a dependency
+    // brings another.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let shutdown = CancellationToken::new();
+    let (mut terminate, mut interrupt) =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::spawn({
+        let shutdown = shutdown.clone();
+        async move {
+            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+            shutdown.cancel();
+        }
+    });
+    ingest::run(config, shutdown).await
+}

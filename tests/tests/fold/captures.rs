@@ -2,34 +2,13 @@
 //! recordings are no part of the project: without their folder these tests say so and pass.
 
 use std::collections::BTreeMap;
-use std::env;
-use std::fs::File;
-use std::io::{self, Read, Write};
-use std::path::PathBuf;
 
-use flate2::read::MultiGzDecoder;
 use market::{Bar, Decimal, Time};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use tests::captures::{capture, capture_text};
 
 use super::fixture::{Folder, decimal, fold};
-
-/// A recording of Binance; `None`, and a line that says so, where there are none.
-fn capture(test: &str, name: &str) -> Option<PathBuf> {
-    let Some(folder) = env::var_os("TICKFOLD_CAPTURES") else {
-        // Past the test harness, which shows nothing of a test that passes.
-        let _ = writeln!(io::stderr(), "SKIPPED: {test}: TICKFOLD_CAPTURES is not set");
-        return None;
-    };
-    Some(PathBuf::from(folder).join("binance").join(name))
-}
-
-fn text(path: PathBuf) -> String {
-    let mut text = String::new();
-    let file = File::open(&path).expect("the recording is in TICKFOLD_CAPTURES");
-    MultiGzDecoder::new(file).read_to_string(&mut text).expect("the recording is whole");
-    text
-}
 
 fn minute(millis: i64) -> String {
     Time::from_millis_or_micros(millis).expect("a time").minute().to_string()
@@ -37,8 +16,9 @@ fn minute(millis: i64) -> String {
 
 #[test]
 fn rest_trades_of_30_hours_are_the_recorded_candles() {
-    let part = |kind| format!("freqtrade_XRPETH_{kind}_201910_part1.json.gz");
-    let Some(trades) = capture("rest", &part("rest_aggTrades")) else { return };
+    let part = |kind| format!("binance/freqtrade_XRPETH_{kind}_201910_part1.json.gz");
+    let Some(trades) = capture("fold rest", &part("rest_aggTrades")) else { return };
+    let Some(candles) = capture_text("fold rest", &part("klines_1m")) else { return };
     let arguments = ["--input", "rest", "--symbol", "XRPETH", trades.to_str().expect("a path")];
     let ran = Folder::new().fold(&arguments);
     let expected = "lines 6722, trades 7935, duplicates 0, missing 0, refused 0, bars 1231";
@@ -46,7 +26,6 @@ fn rest_trades_of_30_hours_are_the_recorded_candles() {
     let mut bars: BTreeMap<_, _> =
         ran.bars().into_iter().map(|bar| (bar.minute.to_string(), bar)).collect();
 
-    let candles = text(trades.with_file_name(part("klines_1m")));
     // The number's own text: a float would be rounded before it is compared.
     let candles: Vec<[&RawValue; 6]> = serde_json::from_str(&candles).expect("candles");
     assert_eq!(candles.len(), 1_800);
@@ -74,10 +53,9 @@ fn rest_trades_of_30_hours_are_the_recorded_candles() {
 fn raw_messages_across_midnight_miss_nothing() {
     let mut input = String::new();
     for day in ["08", "09"] {
-        let name = format!("hft_spot_btcusdt_202408{day}.gz");
-        let Some(path) = capture("frames", &name) else { return };
+        let name = format!("binance/hft_spot_btcusdt_202408{day}.gz");
+        let Some(text) = capture_text("fold frames", &name) else { return };
         // Each line is the receive time, a blank, and the message.
-        let text = text(path);
         let messages = text.lines().map(|line| line.split_once(' ').expect("two parts").1);
         messages.for_each(|message| input.extend([message, "\n"]));
     }
@@ -137,9 +115,8 @@ struct Candle {
 
 #[test]
 fn messages_up_to_a_candle_are_that_candle_in_every_field_both_have() {
-    let name = "cryptofeed_BINANCE-ee25be.0_20210404.txt.gz";
-    let Some(path) = capture("candles", name) else { return };
-    let text = text(path);
+    let name = "binance/cryptofeed_BINANCE-ee25be.0_20210404.txt.gz";
+    let Some(text) = capture_text("fold candles", name) else { return };
     let streamed = text.lines().filter_map(|line| Some(line.split_once(": ")?.1));
     let messages = streamed.filter_map(|text| Some((text, serde_json::from_str(text).ok()?)));
     let messages: Vec<(&str, Message)> = messages.collect();

@@ -1,0 +1,129 @@
+//! What ingest can be told, and what it does untold; reading it from a file and the environment is
+//! [`Config::load`].
+
+use std::time::Duration;
+
+use market::{Exchange, Symbol};
+
+use crate::venue;
+
+mod load;
+
+/// Everything that ingest is told.
+///
+/// `ingest` reads it from a TOML file and from environment variables, which go before the file:
+///
+/// | variable | in the file | default | meaning |
+/// |---|---|---|---|
+/// | `INGEST_CONFIG` | | none | the file, where the argument `--config` names none |
+/// | `KAFKA_BROKERS` | `kafka.brokers` | required | Kafka's bootstrap servers, `host:port` with commas between |
+/// | `INGEST_EXCHANGE` | `feed.exchange` | required | the exchange: `binance` |
+/// | `INGEST_SYMBOLS` | `feed.symbols` | required | the exchange's own names of the instruments; with commas between in the variable |
+/// | `INGEST_STREAM` | `feed.stream` | `aggTrade` | `aggTrade` or `trade` (each fill of its own) |
+/// | `INGEST_URL` | `feed.url` | the exchange's public one | base of the websocket's address: `wss://host[:port]` |
+/// | `INGEST_SILENCE_SECONDS` | `feed.silence_seconds` | 60 | connect anew when no trade has come for so long |
+/// | `INGEST_DRAIN_SECONDS` | `drain_seconds` | 25 | how long a shutdown waits for Kafka; below the 30 s after which Docker and ECS kill |
+///
+/// The `INGEST_` variables describe one feed; with several `[[feed]]` in the file they are an
+/// error. An empty variable counts as unset.
+///
+/// ```toml
+/// drain_seconds = 25
+///
+/// [kafka]
+/// brokers = "kafka:9092"
+///
+/// [[feed]]
+/// exchange = "binance"
+/// symbols = ["BTCUSDT", "ETHUSDT"]
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    pub kafka: Kafka,
+    /// One connection each.
+    pub feeds: Vec<Feed>,
+    /// Trades that may wait for the producer; then the feeds stop reading their sockets.
+    pub queued: usize,
+    /// How long a shutdown waits for Kafka's acknowledgements.
+    pub drain: Duration,
+}
+
+/// The broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kafka {
+    /// Bootstrap servers, `host:port` with commas between.
+    pub brokers: String,
+    /// Lines that may be with librdkafka, not yet acknowledged.
+    pub in_flight: usize,
+    /// How long librdkafka itself tries to deliver a line, before it is handed back and sent anew.
+    pub delivery_timeout: Duration,
+}
+
+/// One connection to one exchange.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Feed {
+    pub exchange: Exchange,
+    pub symbols: Vec<Symbol>,
+    pub stream: Stream,
+    /// Base of the websocket's address; `None` is the exchange's public one.
+    pub url: Option<String>,
+    /// The connection is taken for dead when no trade has come for so long.
+    pub silence: Duration,
+    /// Age at which a connection is replaced, before the exchange ends it.
+    pub renew: Duration,
+    /// How long the old connection is still read once its replacement is open.
+    pub overlap: Duration,
+}
+
+/// Which of an exchange's trade streams is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// The fills of one order at one price as one trade: a fraction of the messages.
+    AggTrade,
+    /// Each fill as a trade of its own.
+    Trade,
+}
+
+/// At a few hundred bytes each these stay below 40 MB, and carry ten busy symbols through an
+/// outage of some twenty minutes.
+const QUEUED: usize = 50_000;
+const IN_FLIGHT: usize = 20_000;
+/// ECS and Docker kill 30 s after they asked; the rest is for closing sockets and saying so.
+const DRAIN: Duration = Duration::from_secs(25);
+/// librdkafka's own default.
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(300);
+/// Of the symbols of a feed the busiest decides, so that a minute without any trade is no market.
+const SILENCE: Duration = Duration::from_secs(60);
+/// Binance ends a connection after 24 hours.
+const RENEW: Duration = Duration::from_secs(23 * 60 * 60);
+/// Servers of one exchange may be a little apart; what both send is only a duplicate.
+const OVERLAP: Duration = Duration::from_secs(3);
+
+impl Config {
+    pub fn new(brokers: impl Into<String>, feeds: Vec<Feed>) -> Config {
+        let kafka = Kafka {
+            brokers: brokers.into(),
+            in_flight: IN_FLIGHT,
+            delivery_timeout: DELIVERY_TIMEOUT,
+        };
+        Config { kafka, feeds, queued: QUEUED, drain: DRAIN }
+    }
+}
+
+impl Feed {
+    pub fn new(exchange: Exchange, symbols: Vec<Symbol>) -> Feed {
+        Feed {
+            exchange,
+            symbols,
+            stream: Stream::AggTrade,
+            url: None,
+            silence: SILENCE,
+            renew: RENEW,
+            overlap: OVERLAP,
+        }
+    }
+
+    pub(crate) fn base_url(&self) -> &str {
+        self.url.as_deref().unwrap_or_else(|| venue::base_url(self.exchange))
+    }
+}

@@ -1,0 +1,314 @@
+//! Reads a [`Config`] from a TOML file and the environment; every refusal names the field, what it
+//! held, where that stands, and what is expected. Reads no environment but what it is handed.
+
+use std::collections::HashSet;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, bail, ensure};
+use market::Symbol;
+use serde::Deserialize;
+use tokio_tungstenite::tungstenite::http::Uri;
+use toml::Spanned;
+
+use super::{Config, Feed, Stream};
+use crate::venue;
+
+/// From a second, for tests, to a day, which is no watchdog any more.
+const SILENCE_SECONDS: RangeInclusive<i64> = 1..=86_400;
+/// Whoever stops a container waits some minutes at the most.
+const DRAIN_SECONDS: RangeInclusive<i64> = 1..=600;
+
+impl Config {
+    /// Reads `file`, or the file that `INGEST_CONFIG` names, or none; variables of `env` go before
+    /// it.
+    pub fn load(
+        file: Option<PathBuf>,
+        env: impl Fn(&str) -> Option<String>,
+    ) -> anyhow::Result<Config> {
+        let env = |name: &str| {
+            let value = env(name)?.trim().to_owned();
+            (!value.is_empty()).then(|| Said { value, origin: name.to_owned() })
+        };
+        let file = file.or_else(|| env("INGEST_CONFIG").map(|said| said.value.into()));
+        let document = file.map(Document::read).transpose()?.unwrap_or_default();
+
+        let brokers = env("KAFKA_BROKERS").or(document.brokers);
+        let brokers = brokers.context(
+            "kafka.brokers: missing; set KAFKA_BROKERS, or brokers under [kafka] in the file, to \
+             host:port",
+        )?;
+        check_brokers(&brokers)?;
+        let feeds = feeds(RawFeed::of_env(&env)?, document.feeds)?;
+        let mut config = Config::new(brokers.value, feeds);
+        let drain = seconds_of_env(&env, "INGEST_DRAIN_SECONDS", "drain_seconds")?;
+        if let Some(drain) = drain.or(document.drain) {
+            config.drain = drain.seconds("drain_seconds", DRAIN_SECONDS)?;
+        }
+        Ok(config)
+    }
+}
+
+/// A value and where it stands: `INGEST_SYMBOLS`, or `ingest.toml:7`.
+struct Said<T> {
+    value: T,
+    origin: String,
+}
+
+impl<T> Said<T> {
+    fn refuse(&self, field: &str, why: impl std::fmt::Display) -> anyhow::Error {
+        anyhow!("{}: {field}: {why}", self.origin)
+    }
+}
+
+impl Said<i64> {
+    fn seconds(&self, field: &str, range: RangeInclusive<i64>) -> anyhow::Result<Duration> {
+        let inside = u64::try_from(self.value).ok().filter(|_| range.contains(&self.value));
+        inside.map(Duration::from_secs).ok_or_else(|| {
+            let (first, last) = range.into_inner();
+            self.refuse(field, format!("{} is not from {first} to {last} seconds", self.value))
+        })
+    }
+}
+
+fn seconds_of_env(
+    env: &impl Fn(&str) -> Option<Said<String>>,
+    name: &str,
+    field: &str,
+) -> anyhow::Result<Option<Said<i64>>> {
+    let read = |said: Said<String>| match said.value.parse() {
+        Ok(value) => Ok(Said { value, origin: said.origin }),
+        Err(_) => {
+            Err(said.refuse(field, format!("{:?} is not a whole number of seconds", said.value)))
+        }
+    };
+    env(name).map(read).transpose()
+}
+
+/// The file as TOML has it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    kafka: Option<FileKafka>,
+    #[serde(default)]
+    feed: Vec<Spanned<FileFeed>>,
+    drain_seconds: Option<Spanned<i64>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileKafka {
+    brokers: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileFeed {
+    exchange: Option<Spanned<String>>,
+    symbols: Option<Vec<Spanned<String>>>,
+    stream: Option<Spanned<String>>,
+    url: Option<Spanned<String>>,
+    silence_seconds: Option<Spanned<i64>>,
+}
+
+/// The file's values, each with its line.
+#[derive(Default)]
+struct Document {
+    brokers: Option<Said<String>>,
+    feeds: Vec<RawFeed>,
+    drain: Option<Said<i64>>,
+}
+
+impl Document {
+    fn read(path: PathBuf) -> anyhow::Result<Document> {
+        let path_text = path.display().to_string();
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("the configuration {path_text} cannot be read"))?;
+        let lines = Lines { path: path_text, text: &text };
+        let file: File = toml::from_str(&text).map_err(|error| lines.refuse(&error))?;
+        Ok(Document {
+            brokers: file.kafka.and_then(|kafka| kafka.brokers).map(|said| lines.said(said)),
+            feeds: file.feed.into_iter().map(|feed| lines.feed(feed)).collect(),
+            drain: file.drain_seconds.map(|said| lines.said(said)),
+        })
+    }
+}
+
+/// Tells a file's lines.
+struct Lines<'a> {
+    path: String,
+    text: &'a str,
+}
+
+impl Lines<'_> {
+    fn at(&self, offset: usize) -> String {
+        let before = &self.text.as_bytes()[..offset.min(self.text.len())];
+        format!("{}:{}", self.path, before.iter().filter(|byte| **byte == b'\n').count() + 1)
+    }
+
+    fn said<T>(&self, spanned: Spanned<T>) -> Said<T> {
+        Said { origin: self.at(spanned.span().start), value: spanned.into_inner() }
+    }
+
+    fn feed(&self, feed: Spanned<FileFeed>) -> RawFeed {
+        let Said { value: feed, origin } = self.said(feed);
+        let symbols = |list: Vec<_>| list.into_iter().map(|said| self.said(said)).collect();
+        RawFeed {
+            origin: Some(origin),
+            exchange: feed.exchange.map(|said| self.said(said)),
+            symbols: feed.symbols.map(symbols),
+            stream: feed.stream.map(|said| self.said(said)),
+            url: feed.url.map(|said| self.said(said)),
+            silence: feed.silence_seconds.map(|said| self.said(said)),
+        }
+    }
+
+    /// TOML's own refusal, with the line it speaks of: that holds the field and the value.
+    fn refuse(&self, error: &toml::de::Error) -> anyhow::Error {
+        let start = error.span().map_or(0, |span| span.start.min(self.text.len()));
+        let number = self.text.as_bytes()[..start].iter().filter(|byte| **byte == b'\n').count();
+        let line = self.text.lines().nth(number).unwrap_or_default().trim();
+        anyhow!("{}: `{line}`: {}", self.at(start), error.message())
+    }
+}
+
+/// A feed as it was written, nothing checked.
+#[derive(Default)]
+struct RawFeed {
+    /// Where the file begins it.
+    origin: Option<String>,
+    exchange: Option<Said<String>>,
+    symbols: Option<Vec<Said<String>>>,
+    stream: Option<Said<String>>,
+    url: Option<Said<String>>,
+    silence: Option<Said<i64>>,
+}
+
+/// The feeds: the environment speaks of one, and goes before the file's.
+fn feeds(env: RawFeed, mut file: Vec<RawFeed>) -> anyhow::Result<Vec<Feed>> {
+    if file.len() > 1 {
+        if let Some(variable) = env.first_origin() {
+            let count = file.len();
+            bail!("{variable}: describes one feed, but the file has {count}: unset it");
+        }
+        return file.into_iter().map(RawFeed::finish).collect();
+    }
+    let file = file.pop();
+    ensure!(
+        file.is_some() || env.first_origin().is_some(),
+        "feed: there is none; set INGEST_EXCHANGE and INGEST_SYMBOLS, or write a [[feed]] with \
+         exchange and symbols into the file"
+    );
+    Ok(vec![env.or(file.unwrap_or_default()).finish()?])
+}
+
+impl RawFeed {
+    fn of_env(env: &impl Fn(&str) -> Option<Said<String>>) -> anyhow::Result<RawFeed> {
+        let split = |said: Said<String>| {
+            let symbol =
+                |text: &str| Said { value: text.trim().to_owned(), origin: said.origin.clone() };
+            said.value.split(',').map(symbol).collect()
+        };
+        Ok(RawFeed {
+            origin: None,
+            exchange: env("INGEST_EXCHANGE"),
+            symbols: env("INGEST_SYMBOLS").map(split),
+            stream: env("INGEST_STREAM"),
+            url: env("INGEST_URL"),
+            silence: seconds_of_env(env, "INGEST_SILENCE_SECONDS", "feed.silence_seconds")?,
+        })
+    }
+
+    fn or(self, other: RawFeed) -> RawFeed {
+        RawFeed {
+            origin: self.origin.or(other.origin),
+            exchange: self.exchange.or(other.exchange),
+            symbols: self.symbols.or(other.symbols),
+            stream: self.stream.or(other.stream),
+            url: self.url.or(other.url),
+            silence: self.silence.or(other.silence),
+        }
+    }
+
+    /// Where the first thing said of this feed stands.
+    fn first_origin(&self) -> Option<&str> {
+        let texts = [&self.exchange, &self.stream, &self.url].into_iter().flatten();
+        let symbol = self.symbols.iter().flatten();
+        let origins = texts.chain(symbol).map(|said| said.origin.as_str());
+        origins.chain(self.silence.iter().map(|said| said.origin.as_str())).next()
+    }
+
+    fn finish(self) -> anyhow::Result<Feed> {
+        let place = self.origin.as_ref().map_or(String::new(), |origin| format!("{origin}: "));
+        let missing = |field: &str, variable: &str| {
+            anyhow!(
+                "{place}feed.{field}: missing; set {variable}, or {field} under [[feed]] in the file"
+            )
+        };
+        let said = self.exchange.as_ref().ok_or_else(|| missing("exchange", "INGEST_EXCHANGE"))?;
+        let exchange = said.value.parse().map_err(|why| said.refuse("feed.exchange", why))?;
+        let said = self.symbols.as_deref().filter(|symbols| !symbols.is_empty());
+        let symbols = said.ok_or_else(|| missing("symbols", "INGEST_SYMBOLS"))?;
+        let mut feed = Feed::new(exchange, read_symbols(symbols)?);
+        if let Some(said) = &self.stream {
+            feed.stream = read_stream(said)?;
+        }
+        if let Some(said) = &self.url {
+            feed.url = Some(read_url(said)?);
+        }
+        if let Some(said) = &self.silence {
+            feed.silence = said.seconds("feed.silence_seconds", SILENCE_SECONDS)?;
+        }
+        venue::terms(&feed).map_err(|why| symbols[0].refuse("feed.symbols", why))?;
+        Ok(feed)
+    }
+}
+
+fn read_symbols(symbols: &[Said<String>]) -> anyhow::Result<Vec<Symbol>> {
+    let mut seen = HashSet::new();
+    let mut read = |said: &Said<String>| {
+        let symbol: Symbol =
+            said.value.parse().map_err(|why: String| said.refuse("feed.symbols", why))?;
+        let twice = || said.refuse("feed.symbols", format!("{symbol} stands there twice"));
+        seen.insert(symbol.clone()).then(|| symbol.clone()).ok_or_else(twice)
+    };
+    symbols.iter().map(&mut read).collect()
+}
+
+fn read_stream(said: &Said<String>) -> anyhow::Result<Stream> {
+    match said.value.as_str() {
+        "aggTrade" => Ok(Stream::AggTrade),
+        "trade" => Ok(Stream::Trade),
+        other => {
+            Err(said.refuse("feed.stream", format!("{other:?} is neither aggTrade nor trade")))
+        }
+    }
+}
+
+fn read_url(said: &Said<String>) -> anyhow::Result<String> {
+    let text = said.value.trim_end_matches('/');
+    let good = text.parse::<Uri>().is_ok_and(|uri| {
+        matches!(uri.scheme_str(), Some("ws" | "wss"))
+            && uri.host().is_some_and(|host| !host.is_empty())
+            && uri.path() == "/"
+            && uri.query().is_none()
+    });
+    let why = || format!("{:?} is not a base such as wss://stream.example.com:9443", said.value);
+    good.then(|| text.to_owned()).ok_or_else(|| said.refuse("feed.url", why()))
+}
+
+fn check_brokers(said: &Said<String>) -> anyhow::Result<()> {
+    let good = |broker: &str| {
+        let (host, port) = broker.trim().rsplit_once(':').unwrap_or_default();
+        let hostlike = |byte: u8| !byte.is_ascii_whitespace() && byte != b'/';
+        !host.is_empty()
+            && host.bytes().all(hostlike)
+            && port.parse().is_ok_and(|port: u16| port > 0)
+    };
+    if said.value.split(',').all(good) {
+        return Ok(());
+    }
+    let why = format!("{:?} is not host:port, or several with commas between", said.value);
+    Err(said.refuse("kafka.brokers", why))
+}

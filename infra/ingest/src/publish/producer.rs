@@ -1,0 +1,104 @@
+//! librdkafka, set up for lines that must not be lost: what is sent comes back as an event, with
+//! or without success; decides nothing about what to do then.
+
+use market::Trade;
+use rdkafka::ClientConfig;
+use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
+use tokio::sync::mpsc::UnboundedSender;
+use tracing::debug;
+
+use crate::config::Kafka;
+
+/// Lines wait so long for others to share a request with; a minute's row does not notice.
+const LINGER_MS: &str = "10";
+/// librdkafka waits longer and longer to reconnect, by default up to 10 s; a broker that is back
+/// should not wait for us.
+const RECONNECT_MAX_MS: &str = "2000";
+/// A broker that cannot be reached in that time is down; by default half a minute.
+const CONNECT_TIMEOUT_MS: &str = "10000";
+
+/// What librdkafka says.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// What became of one sending of the line `id`.
+    Delivery { id: usize, generation: u32, outcome: Result<(), KafkaError> },
+    /// A fault that is no line's own; `fatal` if the producer `generation` is of no use any more.
+    Trouble { generation: u32, fatal: bool, what: String },
+}
+
+/// One producer of librdkafka's; its generation tells its events from those of its predecessors.
+pub(super) struct Producer(ThreadedProducer<Context>);
+
+struct Context {
+    events: UnboundedSender<Event>,
+    generation: u32,
+}
+
+impl Producer {
+    /// Fails only if the configuration is wrong: connecting is done behind, for as long as it
+    /// takes.
+    pub(super) fn new(
+        kafka: &Kafka,
+        generation: u32,
+        events: UnboundedSender<Event>,
+    ) -> KafkaResult<Producer> {
+        let producer = ClientConfig::new()
+            .set("client.id", "tickfold-ingest")
+            .set("bootstrap.servers", &kafka.brokers)
+            // With it come acks=all and repetition without duplicates or reordering.
+            .set("enable.idempotence", "true")
+            .set("compression.type", "lz4")
+            .set("linger.ms", LINGER_MS)
+            .set("delivery.timeout.ms", kafka.delivery_timeout.as_millis().to_string())
+            .set("queue.buffering.max.messages", kafka.in_flight.to_string())
+            .set("reconnect.backoff.max.ms", RECONNECT_MAX_MS)
+            .set("socket.connection.setup.timeout.ms", CONNECT_TIMEOUT_MS)
+            .set("socket.keepalive.enable", "true")
+            .create_with_context(Context { events, generation })?;
+        Ok(Producer(producer))
+    }
+
+    /// Hands a line to librdkafka. An error says that it was not taken; otherwise a
+    /// [`Event::Delivery`] follows.
+    pub(super) fn send(&self, id: usize, trade: &Trade) -> KafkaResult<()> {
+        let (topic, line) = (format!("{}.trades", trade.exchange), trade.to_string());
+        let record = BaseRecord::with_opaque_to(&topic, id)
+            .key(trade.symbol.as_str())
+            .payload(&line)
+            .timestamp(trade.time.micros().div_euclid(1_000));
+        self.0.send(record).map_err(|(error, _)| error)
+    }
+
+    /// Whether librdkafka has given up on this producer.
+    pub(super) fn is_dead(&self) -> bool {
+        self.0.client().fatal_error().is_some()
+    }
+}
+
+impl ClientContext for Context {
+    /// librdkafka repeats itself as long as a broker is away; what matters of it comes as
+    /// [`Event::Trouble`] too.
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        debug!(target: "librdkafka", "{level:?} {facility}: {message}");
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        let fatal = error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal);
+        let what = if reason.is_empty() { error.to_string() } else { reason.to_owned() };
+        // Nobody listens any more once everything is delivered or given up.
+        let _ = self.events.send(Event::Trouble { generation: self.generation, fatal, what });
+    }
+}
+
+impl ProducerContext for Context {
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, id: usize) {
+        let outcome = result.as_ref().map(drop).map_err(|(error, _)| error.clone());
+        let _ = self.events.send(Event::Delivery { id, generation: self.generation, outcome });
+    }
+}

@@ -1,0 +1,137 @@
+//! `tickfold demo`: the whole pipeline in one process, without any service; decides nothing about
+//! trades or rows, whose code it only puts in order.
+
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use chrono::Utc;
+use market::Time;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use folder::{Folder, Memory};
+use pipeline::Pipeline;
+
+pub mod batcher;
+pub mod broker;
+pub mod exchange;
+mod folder;
+pub mod generator;
+pub mod history;
+pub mod instruments;
+pub mod notifications;
+mod outages;
+mod pipeline;
+mod random;
+pub mod s3;
+mod socket;
+mod source;
+
+/// Warnings of all parts, and what the demo itself has to tell.
+const LOG: &str = "warn,tickfold=info";
+const SEED: u64 = 1;
+/// The exit status of a program that Ctrl-C ended, as shells count it.
+const INTERRUPTED: i32 = 130;
+
+const AFTER_HELP: &str = "\
+One process holds all of it: an exchange, ingest, a broker, the writer of objects, an S3 server,
+the aggregate function, SQLite, and the query function with its page. When the history is loaded,
+one line on standard output tells the address.
+
+The simulated exchange trades three symbols and needs no network. It lets go of its connections now
+and then, with a notice or without one; what was traded unseen is shown as missing.
+
+With --live the trades are Binance's own, from its public interfaces, which need no key. History is
+then one hour instead of a day, since the exchange limits what can be asked of it in a minute.
+
+The folder keeps objects and rows. The next start in the same folder goes on from there: what was
+traded meanwhile is loaded as history, of the last week at most, or of the last hour with --live.
+
+Ctrl-C ends the demo when everything that was received is stored; a second one ends it at once.";
+
+/// Run the whole pipeline on this machine, with a simulated exchange and a page to look at
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Arguments {
+    /// Where objects and rows are kept
+    #[arg(long, value_name = "DIR", default_value = "tickfold-demo")]
+    data_dir: PathBuf,
+    /// The local port of the page; 0 takes a free one
+    #[arg(long, value_name = "N", default_value_t = 8080)]
+    port: u16,
+    /// Which trades the simulated exchange makes [default: 1, or what the folder holds]
+    #[arg(long, value_name = "N", conflicts_with = "live")]
+    seed: Option<u64>,
+    /// Take the trades from Binance instead of the simulated exchange
+    #[arg(long)]
+    live: bool,
+}
+
+pub fn main(arguments: Arguments) -> ExitCode {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.expect("the operating system gives a process its threads");
+    match runtime.block_on(run(&arguments)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("tickfold demo: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let stop = stop_on_signals()?;
+    let listener = listen(arguments.port).await?;
+    let source = if arguments.live { source::live().await? } else { source::simulated() };
+    let now = now()?.minute();
+    let anchor = now.plus(-source.history_minutes);
+    let seed = arguments.seed.unwrap_or(SEED);
+    let new = Memory { mode: source.mode, seed, anchor, resume: anchor };
+    let folder = Folder::open(&arguments.data_dir, arguments.seed, new)?;
+
+    let mut pipeline = Pipeline::start(folder, source, listener, stop.clone()).await?;
+    let outcome = stop.run_until_cancelled(pipeline.catch_up()).await;
+    if let Some(Ok(())) = outcome {
+        println!("tickfold demo is ready: http://{}/", pipeline.address());
+        stop.cancelled().await;
+    }
+    let stopped = pipeline.stop().await;
+    outcome.unwrap_or(Ok(())).and(stopped)
+}
+
+async fn listen(port: u16) -> anyhow::Result<TcpListener> {
+    match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
+        Ok(listener) => Ok(listener),
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => bail!(
+            "port {port} is taken: name another one with --port, or let --port 0 take a free one"
+        ),
+        Err(error) => Err(error).with_context(|| format!("cannot listen on port {port}")),
+    }
+}
+
+/// Cancelled at the first SIGINT or SIGTERM; the second one ends the process.
+fn stop_on_signals() -> anyhow::Result<CancellationToken> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen to signals")?;
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen to signals")?;
+    let stop = CancellationToken::new();
+    let stopping = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+        tracing::info!("ending; once more to end at once");
+        stopping.cancel();
+        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+        std::process::exit(INTERRUPTED);
+    });
+    Ok(stop)
+}
+
+fn now() -> anyhow::Result<Time> {
+    let micros = Utc::now().timestamp_micros();
+    Time::from_micros(micros).context("this machine's clock is wrong")
+}

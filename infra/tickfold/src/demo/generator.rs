@@ -1,0 +1,352 @@
+//! The trades of a simulated market: a pure function of seed, symbol, anchor and minute. Reads no
+//! clock, writes no exchange's spelling, and touches no float.
+//!
+//! A minute is drawn in two steps. Its [`Plan`] says how many trades and ids it takes and where the
+//! price ends, so that the minutes before it cost one step each; the trades themselves are drawn
+//! only for a minute that somebody reads.
+
+use market::Minute;
+
+use super::instruments::{Instrument, Units};
+use super::random::Random;
+
+const MINUTE_MS: i64 = 60_000;
+/// On every fifth minute's open there is a trade in the last millisecond before and one in the
+/// first behind: the edge at which a wrong rule of minutes would show.
+const EDGE_MINUTES: usize = 5;
+/// One of so many minutes, edges apart, has no trade at all.
+const QUIET_ONE_IN: u64 = 24;
+/// One of so many minutes is a burst: most of its trades within a few seconds.
+const BURST_ONE_IN: u64 = 20;
+const BURST_MS: u64 = 3_000;
+const TRADES: (u64, u64) = (8, 60);
+const BURST_TRADES: (u64, u64) = (80, 200);
+/// One of so many minutes with trades holds an id whose record the exchange has voided.
+const TOMBSTONE_ONE_IN: u64 = 90;
+
+/// One id of the tape: ids are contiguous over both kinds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Record {
+    Trade(Aggregate),
+    /// A record that the exchange has voided.
+    Tombstone {
+        id: u64,
+        time_ms: i64,
+    },
+}
+
+/// The fills of one taker order at one price.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Aggregate {
+    pub id: u64,
+    pub first_raw_id: u64,
+    pub last_raw_id: u64,
+    pub time_ms: i64,
+    pub price: Units,
+    pub size: Units,
+    /// True if the taker sold.
+    pub buyer_is_maker: bool,
+}
+
+impl Record {
+    pub fn id(&self) -> u64 {
+        match self {
+            Record::Trade(trade) => trade.id,
+            Record::Tombstone { id, .. } => *id,
+        }
+    }
+
+    pub fn time_ms(&self) -> i64 {
+        match self {
+            Record::Trade(trade) => trade.time_ms,
+            Record::Tombstone { time_ms, .. } => *time_ms,
+        }
+    }
+}
+
+/// All that was and will be traded of one instrument, from its anchor on.
+#[derive(Debug)]
+pub struct Tape {
+    instrument: &'static Instrument,
+    seed: u64,
+    anchor_ms: i64,
+    /// How each minute opens, as far as anybody has asked: a year is half a million of them.
+    opens: Vec<Open>,
+}
+
+/// Where the tape stands when a minute opens.
+#[derive(Debug, Clone, Copy)]
+struct Open {
+    id: u64,
+    raw_id: u64,
+    /// In ticks.
+    price: i64,
+}
+
+/// What a minute takes from the tape.
+struct Plan {
+    trades: u64,
+    /// Fills beyond the first of each trade.
+    more_fills: u64,
+    burst: bool,
+    tombstone: bool,
+    /// In ticks.
+    move_by: i64,
+}
+
+impl Tape {
+    pub fn new(instrument: &'static Instrument, seed: u64, anchor: Minute) -> Tape {
+        let Instrument { first_id: id, first_raw_id: raw_id, price, .. } = *instrument;
+        let anchor_ms = anchor.start().micros() / 1_000;
+        Tape { instrument, seed, anchor_ms, opens: vec![Open { id, raw_id, price }] }
+    }
+
+    pub fn instrument(&self) -> &'static Instrument {
+        self.instrument
+    }
+
+    /// The minute, counted from the anchor, that holds this time; 0 for what lies before it.
+    pub fn minute_at(&self, time_ms: i64) -> usize {
+        usize::try_from((time_ms - self.anchor_ms).div_euclid(MINUTE_MS)).unwrap_or(0)
+    }
+
+    /// The minute that holds this id; `horizon` if the id lies in it or behind it.
+    pub fn minute_of(&mut self, id: u64, horizon: usize) -> usize {
+        self.open(horizon);
+        let opened = self.opens[..=horizon].partition_point(|open| open.id <= id);
+        opened.saturating_sub(1)
+    }
+
+    /// The records of the minute, in the order of their ids and times.
+    pub fn minute(&mut self, minute: usize) -> Vec<Record> {
+        let open = self.open(minute);
+        let mut random = self.random(minute);
+        let plan = Plan::draw(&mut random, minute, self.instrument, open);
+        let times = plan.times(&mut random, minute);
+        let fills = plan.fills(&mut random);
+        let prices = plan.prices(&mut random, open.price);
+        let voided = plan.tombstone.then(|| random.below(plan.trades) as usize);
+        let start_ms = self.anchor_ms + minute as i64 * MINUTE_MS;
+        let Open { mut id, mut raw_id, price: mut before } = open;
+        let mut records = Vec::with_capacity(times.len() + 1);
+        for (at, ((time, fills), price)) in times.iter().zip(fills).zip(prices).enumerate() {
+            let time_ms = start_ms + time;
+            if voided == Some(at) {
+                records.push(Record::Tombstone { id, time_ms });
+                id += 1;
+            }
+            let down = price < before || (price == before && random.one_in(2));
+            records.push(Record::Trade(Aggregate {
+                id,
+                first_raw_id: raw_id,
+                last_raw_id: raw_id + fills - 1,
+                time_ms,
+                price: Units(price * self.instrument.tick),
+                size: self.size(&mut random, fills),
+                buyer_is_maker: down,
+            }));
+            (id, raw_id, before) = (id + 1, raw_id + fills, price);
+        }
+        records
+    }
+
+    fn open(&mut self, minute: usize) -> Open {
+        while self.opens.len() <= minute {
+            let last = self.opens.len() - 1;
+            let open = self.opens[last];
+            let plan = Plan::draw(&mut self.random(last), last, self.instrument, open);
+            self.opens.push(Open {
+                id: open.id + plan.trades + u64::from(plan.tombstone),
+                raw_id: open.raw_id + plan.trades + plan.more_fills,
+                price: open.price + plan.move_by,
+            });
+        }
+        self.opens[minute]
+    }
+
+    fn random(&self, minute: usize) -> Random {
+        let minute = self.anchor_ms / MINUTE_MS + minute as i64;
+        let name = self
+            .instrument
+            .symbol
+            .bytes()
+            .fold(0, |hash: u64, byte| hash.wrapping_mul(31).wrapping_add(u64::from(byte)));
+        let mut random = Random::new(self.seed);
+        for salt in [name, minute.unsigned_abs()] {
+            random = Random::new(random.next() ^ salt);
+        }
+        random
+    }
+
+    /// Mostly small, sometimes large, and at least one lot for each fill.
+    fn size(&self, random: &mut Random, fills: u64) -> Units {
+        let shrink = random.below(10);
+        let lots = (random.below(self.instrument.lots) >> shrink).max(fills);
+        Units(lots as i64 * self.instrument.lot)
+    }
+}
+
+impl Plan {
+    fn draw(random: &mut Random, minute: usize, instrument: &Instrument, open: Open) -> Plan {
+        let edge = opens_on_edge(minute) || closes_on_edge(minute);
+        let quiet = random.one_in(QUIET_ONE_IN) && !edge;
+        let burst = random.one_in(BURST_ONE_IN) && !quiet;
+        let (least, most) = if burst { BURST_TRADES } else { TRADES };
+        let drawn = least + random.below(most - least + 1);
+        let trades = if quiet { 0 } else { drawn };
+        Plan {
+            trades,
+            more_fills: random.below(2 * trades + 1),
+            burst,
+            tombstone: random.one_in(TOMBSTONE_ONE_IN) && !quiet,
+            move_by: Plan::move_by(random, instrument, open.price),
+        }
+    }
+
+    /// A step of about 0.08 %, drawn home by a price that is far from where it began.
+    fn move_by(random: &mut Random, instrument: &Instrument, price: i64) -> i64 {
+        let step: i64 = (0..4).map(|_| random.within(price / 1_500 + 1)).sum();
+        let home = (instrument.price - price) / 2_000;
+        (price + step + home).max(instrument.price / 4) - price
+    }
+
+    /// Milliseconds since the minute's open, ascending.
+    fn times(&self, random: &mut Random, minute: usize) -> Vec<i64> {
+        let burst_at = random.below(MINUTE_MS as u64 - BURST_MS);
+        let anywhere = |random: &mut Random| random.below(MINUTE_MS as u64);
+        let time = |random: &mut Random| match self.burst && !random.one_in(5) {
+            true => burst_at + random.below(BURST_MS),
+            false => anywhere(random),
+        };
+        let mut times: Vec<i64> = (0..self.trades).map(|_| time(random) as i64).collect();
+        times.sort_unstable();
+        if opens_on_edge(minute)
+            && let Some(first) = times.first_mut()
+        {
+            *first = 0;
+        }
+        if closes_on_edge(minute)
+            && let Some(last) = times.last_mut()
+        {
+            *last = MINUTE_MS - 1;
+        }
+        times
+    }
+
+    /// How many raw trades each trade covers.
+    fn fills(&self, random: &mut Random) -> Vec<u64> {
+        let mut fills = vec![1; self.trades as usize];
+        for _ in 0..self.more_fills {
+            fills[random.below(self.trades) as usize] += 1;
+        }
+        fills
+    }
+
+    /// A walk that ends where the plan says, in ticks.
+    fn prices(&self, random: &mut Random, open: i64) -> Vec<i64> {
+        let reach = open / 8_000 + 1;
+        let mut walk = 0;
+        let steps = (0..self.trades).map(|_| {
+            walk += if random.one_in(3) { 0 } else { random.within(reach) };
+            walk
+        });
+        let walked: Vec<i64> = steps.collect();
+        let astray = walked.last().map_or(0, |end| end - self.move_by);
+        let trades = self.trades as i64;
+        let corrected = walked.iter().zip(1..).map(|(walk, n)| open + walk - astray * n / trades);
+        corrected.map(|price: i64| price.max(1)).collect()
+    }
+}
+
+fn opens_on_edge(minute: usize) -> bool {
+    minute.is_multiple_of(EDGE_MINUTES)
+}
+
+fn closes_on_edge(minute: usize) -> bool {
+    (minute + 1).is_multiple_of(EDGE_MINUTES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::instruments::INSTRUMENTS;
+    use super::*;
+
+    const DAY: usize = 1_440;
+
+    fn tape(instrument: usize) -> Tape {
+        let anchor = "2026-11-20T12:00:00Z".parse().expect("minute");
+        Tape::new(&INSTRUMENTS[instrument], 7, anchor)
+    }
+
+    fn trades(records: &[Record]) -> Vec<&Aggregate> {
+        let trade = |record| match record {
+            &Record::Trade(ref trade) => Some(trade),
+            Record::Tombstone { .. } => None,
+        };
+        records.iter().filter_map(trade).collect()
+    }
+
+    #[test]
+    fn ids_are_contiguous_times_ascend_and_numbers_are_positive() {
+        for instrument in 0..INSTRUMENTS.len() {
+            let mut tape = tape(instrument);
+            let start_ms = tape.anchor_ms;
+            let records: Vec<Record> = (0..DAY).flat_map(|minute| tape.minute(minute)).collect();
+            for pair in records.windows(2) {
+                assert_eq!(pair[0].id() + 1, pair[1].id());
+                assert!(pair[0].time_ms() <= pair[1].time_ms(), "{pair:?}");
+            }
+            let trades = trades(&records);
+            for pair in trades.windows(2) {
+                assert_eq!(pair[0].last_raw_id + 1, pair[1].first_raw_id);
+            }
+            assert!(trades.iter().all(|trade| trade.price.0 > 0 && trade.size.0 > 0));
+            assert!(trades.iter().all(|trade| trade.first_raw_id <= trade.last_raw_id));
+            assert!(records.iter().all(|record| record.time_ms() >= start_ms));
+            let each = trades.len() / DAY;
+            assert!((20..=60).contains(&each), "{each} trades a minute");
+            assert!(trades.len() < records.len(), "a day has a tombstone");
+            let sold = trades.iter().filter(|trade| trade.buyer_is_maker).count();
+            assert!(sold * 3 > trades.len() && sold * 3 < trades.len() * 2, "{sold} sold");
+        }
+    }
+
+    #[test]
+    fn the_same_minute_reads_the_same_from_any_starting_point() {
+        let (mut forward, mut late) = (tape(0), tape(0));
+        let before: Vec<Vec<Record>> = (0..300).map(|minute| forward.minute(minute)).collect();
+        assert_eq!(late.minute(299), before[299]);
+        assert_eq!(late.minute(17), before[17]);
+        let anchor = "2026-11-20T12:00:00Z".parse().expect("minute");
+        let mut other = Tape::new(&INSTRUMENTS[0], 8, anchor);
+        assert_ne!(other.minute(17), before[17], "another seed");
+    }
+
+    #[test]
+    fn quiet_minutes_bursts_and_both_sides_of_an_edge_exist() {
+        let mut tape = tape(1);
+        let day: Vec<Vec<Record>> = (0..DAY).map(|minute| tape.minute(minute)).collect();
+        let quiet = day.iter().filter(|records| records.is_empty()).count();
+        assert!((10..100).contains(&quiet), "{quiet} quiet minutes");
+        assert!(day.iter().any(|records| records.len() > TRADES.1 as usize + 1), "a burst");
+        for edge in (EDGE_MINUTES..DAY).step_by(EDGE_MINUTES) {
+            let open_ms = tape.anchor_ms + edge as i64 * MINUTE_MS;
+            assert_eq!(day[edge - 1].last().map(Record::time_ms), Some(open_ms - 1));
+            assert_eq!(day[edge].first().map(Record::time_ms), Some(open_ms));
+        }
+    }
+
+    #[test]
+    fn an_id_finds_its_minute() {
+        let mut tape = tape(2);
+        for minute in 0..200 {
+            for record in tape.minute(minute) {
+                assert_eq!(tape.minute_of(record.id(), 250), minute);
+                assert_eq!(tape.minute_at(record.time_ms()), minute);
+            }
+        }
+        assert_eq!(tape.minute_of(0, 250), 0);
+        assert_eq!(tape.minute_of(u64::MAX, 250), 250);
+        assert_eq!(tape.minute_at(0), 0);
+    }
+}
