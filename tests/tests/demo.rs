@@ -17,6 +17,7 @@ use rdkafka::producer::{FutureProducer, FutureRecord};
 use serde_json::Value;
 use store::{Range, Store};
 use tempfile::TempDir;
+use tests::bucket::BUCKET;
 use tests::trades::{MINUTE, NOON, lines, name, time, trade, trades};
 use tickfold::demo::batcher::{self, Batcher};
 use tickfold::demo::broker::{Broker, PARTITIONS};
@@ -30,7 +31,6 @@ use tokio_util::sync::CancellationToken;
 #[path = "demo/program.rs"]
 mod program;
 
-const BUCKET: &str = "b";
 const TOPIC: &str = "binance.trades";
 /// Its first hole comes late enough that even a slow run of this test sees none.
 const SEED: &str = "65";

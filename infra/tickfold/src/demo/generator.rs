@@ -279,11 +279,11 @@ mod tests {
     }
 
     fn trades(records: &[Record]) -> Vec<&Aggregate> {
-        let trade = |record| match record {
-            &Record::Trade(ref trade) => Some(trade),
+        let trades = records.iter().filter_map(|record| match record {
+            Record::Trade(trade) => Some(trade),
             Record::Tombstone { .. } => None,
-        };
-        records.iter().filter_map(trade).collect()
+        });
+        trades.collect()
     }
 
     #[test]

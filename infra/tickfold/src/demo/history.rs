@@ -65,7 +65,8 @@ impl Rest {
     pub async fn ping(&self) -> anyhow::Result<()> {
         let url = format!("{}/api/v3/ping", self.url);
         let answer = self.client.get(&url).send().await;
-        answer.and_then(reqwest::Response::error_for_status).with_context(|| url)?;
+        let answer = answer.and_then(reqwest::Response::error_for_status);
+        answer.map_err(reqwest::Error::without_url).with_context(|| url)?;
         Ok(())
     }
 
