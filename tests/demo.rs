@@ -7,17 +7,15 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use market::{Bar, Decimal, Minute};
-use program::{DEADLINE, Demo, files, launch, run, start};
 use serde_json::Value;
 use store::{Range, Store};
 use tempfile::TempDir;
+use tests::demo::{DEADLINE, Demo, files, launch, run, start};
 use tickfold::demo::generator::{Record, Tape};
 use tickfold::demo::instruments::INSTRUMENTS;
 
 #[path = "demo/parts.rs"]
 mod parts;
-#[path = "demo/program.rs"]
-mod program;
 
 /// Its first hole comes late enough that even a slow run of this test sees none.
 const SEED: &str = "65";

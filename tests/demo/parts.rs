@@ -20,7 +20,7 @@ use tickfold::demo::s3::S3Server;
 use tokio_util::sync::CancellationToken;
 
 use super::folder;
-use super::program::{DEADLINE, files, gunzip};
+use tests::demo::{DEADLINE, files, gunzip};
 
 const TOPIC: &str = "binance.trades";
 
