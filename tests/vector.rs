@@ -302,7 +302,11 @@ fn nothing_that_keeps_trades_is_set_otherwise() {
             "lake reads gzip only: every object would be quarantined",
         ),
         ("/sinks/minutes/filename_extension", json!("ndjson.gz"), "lake would not see the objects"),
-        ("/sinks/minutes/buffer", memory(2000), "see the other buffer"),
+        (
+            "/sinks/minutes/buffer",
+            memory(2000),
+            "as for the other buffer: a crash or a slow S3 would lose lines",
+        ),
         (
             "/sinks/dead/buffer",
             memory(500),
