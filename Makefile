@@ -39,7 +39,7 @@ check: setup-build page ## Format, lints, layering, documentation, the page's ty
 page: $(dist) ## The page that the query function serves
 
 build: setup-build page ## All programs, for this machine, unoptimised
-	cargo build --workspace --locked
+	cargo build --workspace --bins --locked
 
 picture: setup-test page ## A new picture of the page, taken by its browser test
 	TICKFOLD_PICTURE="$(abspath $(page)/page.png)" cargo test -p tests --test page --locked
