@@ -22,7 +22,7 @@ mod load;
 /// | `INGEST_SYMBOLS` | `feed.symbols` | required | the exchange's own names of the instruments; with commas between in the variable |
 /// | `INGEST_STREAM` | `feed.stream` | `aggTrade` | `aggTrade` or `trade` (each fill of its own) |
 /// | `INGEST_URL` | `feed.url` | the exchange's public one | base of the websocket's address: `wss://host[:port]` |
-/// | `INGEST_SILENCE_SECONDS` | `feed.silence_seconds` | 60 | connect anew when no trade has come for so long |
+/// | `INGEST_SILENCE_SECONDS` | `feed.silence_seconds` | 60 | connect anew when no trade of any of the symbols has come for so long |
 /// | `INGEST_HEALTH` | | none | address and port that tell `ingest --health` how Kafka does: `127.0.0.1:9100` |
 /// | `INGEST_HEALTH_SECONDS` | | 300 | `ingest --health` fails when nothing was acknowledged for so long |
 /// | `INGEST_DRAIN_SECONDS` | `drain_seconds` | 25 | how long a shutdown waits for Kafka; below the 30 s after which Docker and ECS kill |
@@ -72,7 +72,7 @@ pub struct Feed {
     pub stream: Stream,
     /// Base of the websocket's address; `None` is the exchange's public one.
     pub url: Option<String>,
-    /// The connection is taken for dead when no trade has come for so long.
+    /// The connection is replaced when no trade has come for so long.
     pub silence: Duration,
     /// Age at which a connection is replaced, before the exchange ends it.
     pub renew: Duration,

@@ -183,7 +183,7 @@ impl Reader {
             let minutes = UNHEARD_AFTER.as_secs() / 60;
             warn!(
                 %exchange, symbols = names,
-                "{exchange}: no trade of {names} in {minutes} minutes: is that how {exchange} spells it?"
+                "{exchange}: no trade of {names} in {minutes} minutes; is it spelt as there?"
             );
         }
     }

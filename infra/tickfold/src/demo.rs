@@ -1,6 +1,7 @@
 //! `tickfold demo`: the whole pipeline in one process, without any service; decides nothing about
 //! trades or rows, whose code it only puts in order.
 
+use std::io::{self, IsTerminal};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -73,7 +74,8 @@ pub struct Arguments {
 
 pub fn main(arguments: Arguments) -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    log.with_ansi(io::stderr().is_terminal()).init();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.expect("the operating system gives a process its threads");
     match runtime.block_on(run(&arguments)) {
@@ -88,7 +90,11 @@ pub fn main(arguments: Arguments) -> ExitCode {
 async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let stop = stop_on_signals()?;
     let listener = listen(arguments.port).await?;
-    let source = if arguments.live { source::live().await? } else { source::simulated() };
+    let source = match arguments.live {
+        true => stop.run_until_cancelled(source::live()).await.transpose()?,
+        false => Some(source::simulated()),
+    };
+    let Some(source) = source else { return Ok(()) };
     let now = now()?.minute();
     let anchor = now.plus(-source.history_minutes);
     let seed = arguments.seed.unwrap_or(SEED);
@@ -101,14 +107,14 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         println!("tickfold demo is ready: http://{}/", pipeline.address());
         stop.cancelled().await;
     }
-    let stopped = pipeline.stop().await;
-    outcome.unwrap_or(Ok(())).and(stopped)
+    // A part that failed is the reason of whatever failed with it.
+    pipeline.stop().await.and(outcome.unwrap_or(Ok(())))
 }
 
 async fn listen(port: u16) -> anyhow::Result<TcpListener> {
     match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
         Ok(listener) => Ok(listener),
-        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => bail!(
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => bail!(
             "port {port} is taken: name another one with --port, or let --port 0 take a free one"
         ),
         Err(error) => Err(error).with_context(|| format!("cannot listen on port {port}")),

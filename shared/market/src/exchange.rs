@@ -119,7 +119,7 @@ fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, LineError> {
     if text.trim_ascii_start().starts_with('{') {
         Ok(serde_json::from_str(text)?)
     } else {
-        Err(field_error("message", "not a JSON object"))
+        Err(LineError::NoObject)
     }
 }
 

@@ -19,7 +19,9 @@ const MAX_ID: u64 = i64::MAX as u64;
 /// Why a line is no trade. Every message names the field and what it held.
 #[derive(Debug, thiserror::Error)]
 pub enum LineError {
-    #[error("not a trade line: {0}")]
+    #[error("not a JSON object")]
+    NoObject,
+    #[error("not the expected JSON: {0}")]
     Json(#[from] serde_json::Error),
     #[error("{field}: {why}")]
     Field { field: &'static str, why: String },
@@ -194,7 +196,7 @@ impl Trade {
     pub fn from_line(line: &[u8]) -> Result<Trade, LineError> {
         // serde would take an array of the same values for the object.
         if !line.trim_ascii_start().starts_with(b"{") {
-            return Err(field_error("line", "not a JSON object"));
+            return Err(LineError::NoObject);
         }
         let line: Line<'_> = serde_json::from_slice(line)?;
         if line.inverse == Some(true) {
@@ -346,7 +348,7 @@ mod tests {
             assert!(error.contains(expected), "{to}: {error}");
         }
         let array = r#"["binance","BTCUSDT",1700000000120000,"buy","1","1",null,1,1,null,1700000000120000,"ws"]"#;
-        assert_eq!(read(array), Err("line: not a JSON object".into()));
+        assert_eq!(read(array), Err("not a JSON object".into()));
         assert!(read("").is_err());
         assert!(Trade::from_line(b"\xff\xfe").is_err());
     }

@@ -244,9 +244,8 @@ impl RawFeed {
     fn finish(self) -> anyhow::Result<Feed> {
         let place = self.origin.as_ref().map_or(String::new(), |origin| format!("{origin}: "));
         let missing = |field: &str, variable: &str| {
-            anyhow!(
-                "{place}feed.{field}: missing; set {variable}, or {field} under [[feed]] in the file"
-            )
+            let otherwise = format!("or {field} under [[feed]] in the file");
+            anyhow!("{place}feed.{field}: missing; set {variable}, {otherwise}")
         };
         let said = self.exchange.as_ref().ok_or_else(|| missing("exchange", "INGEST_EXCHANGE"))?;
         let exchange = said.value.parse().map_err(|why| said.refuse("feed.exchange", why))?;

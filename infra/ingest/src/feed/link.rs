@@ -117,7 +117,7 @@ impl Link {
             match event {
                 Event::Read(Some(Ok(Frame::Close(Some(close))))) => {
                     let (code, reason) = (close.code, close.reason);
-                    self.lost(&format!("the exchange closed it: {code} {reason}"));
+                    self.lost(&format!("the exchange closed it: {code} {reason:?}"));
                 }
                 Event::Read(Some(Ok(Frame::Close(None)))) => self.lost("the exchange closed it"),
                 Event::Read(Some(Ok(frame))) => {
@@ -217,8 +217,9 @@ impl Link {
             return self.switch(connection);
         }
         let Some(current) = &self.current else { return };
+        // A silent connection is kept till its successor is there: its market may be quiet.
         if now - current.heard >= self.feed.silence {
-            self.lost(&format!("no trade for {} s", self.feed.silence.as_secs()));
+            self.renew(&format!("no trade for {} s", self.feed.silence.as_secs()));
         } else if now >= current.renew_at {
             self.renew("the exchange would end it soon");
         }

@@ -62,7 +62,7 @@ impl Producer {
         Ok(Producer(producer))
     }
 
-    /// Hands a line to librdkafka. An error says that it was not taken; otherwise a
+    /// Hands a line to librdkafka. An error says that it was not taken; otherwise an
     /// [`Event::Delivery`] follows.
     pub(super) fn send(&self, id: usize, trade: &Trade) -> KafkaResult<()> {
         let (topic, line) = (format!("{}.trades", trade.exchange), trade.to_string());

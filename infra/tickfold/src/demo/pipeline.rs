@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aggregate::App;
 use anyhow::{Context, bail, ensure};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 use lake::Lake;
 use market::Minute;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -49,7 +49,7 @@ pub(super) struct Pipeline {
     lake: Lake,
     store: Store,
     address: SocketAddr,
-    /// Trades are shown up to here and on from here: history has met the sockets.
+    /// All history is folded up to what the sockets brought first.
     caught_up: bool,
     ingest: Part<ingest::Report>,
     batcher: Part<batcher::Report>,
@@ -163,7 +163,14 @@ impl Pipeline {
         let first = timeout(FIRST_TRADE, self.batched.wait_for(|batched| batched.lines > 0));
         match first.await {
             Ok(arrived) => drop(arrived.context("the batcher ended before the first trade")?),
-            Err(_) => bail!("no trade came within {} seconds", FIRST_TRADE.as_secs()),
+            Err(_) => {
+                let (exchange, seconds) = (self.source.exchange, FIRST_TRADE.as_secs());
+                let remedy = match self.source.mode {
+                    Mode::Simulated => "",
+                    Mode::Live => " (without --live the demo needs no network)",
+                };
+                bail!("no trade came from {exchange} within {seconds} seconds{remedy}")
+            }
         }
         let met = now()?.minute();
         let earliest = met.plus(-self.source.history_minutes_max);
@@ -251,7 +258,7 @@ async fn show_progress(
     mut notified: watch::Receiver<notifications::Progress>,
 ) {
     let minutes = (to.start().micros() - from.start().micros()) / 60_000_000 + 1;
-    let bar = ProgressBar::new(minutes.unsigned_abs());
+    let bar = ProgressBar::new(minutes.unsigned_abs()).with_finish(ProgressFinish::AndClear);
     let style = ProgressStyle::with_template("history {bar:40} {pos}/{len} minutes");
     bar.set_style(style.expect("a template written here is one"));
     while notified.changed().await.is_ok() {

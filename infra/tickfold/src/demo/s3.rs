@@ -16,7 +16,7 @@ use hyper_util::server::conn::auto;
 use s3s::auth::SimpleAuth;
 use s3s::dto::*;
 use s3s::service::{S3Service, S3ServiceBuilder};
-use s3s::{S3, S3Request, S3Response, S3Result};
+use s3s::{S3, S3Error, S3Request, S3Response, S3Result};
 use s3s_fs::FileSystem;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -53,8 +53,8 @@ impl S3Server {
         let files = files.map_err(|error| anyhow!("cannot serve {}: {error:?}", root.display()))?;
         let (report, created) = mpsc::unbounded_channel();
         let reported = Arc::new(AtomicU64::new(0));
-        let reporting =
-            Reporting { files, root: root.to_owned(), report, reported: Arc::clone(&reported) };
+        let (files, root) = (Arc::new(files), root.to_owned());
+        let reporting = Reporting { files, root, report, reported: Arc::clone(&reported) };
 
         // Only this process is to write: whoever else finds the port does not know the key.
         let (access, secret) = (random_name(), random_name());
@@ -66,6 +66,8 @@ impl S3Server {
         let stop = CancellationToken::new();
         tokio::spawn(accept(listener, service.build(), stop.clone()));
         let client = client(&endpoint, Credentials::new(access, secret, None, None, "embedded"));
+        let asked = client.head_bucket().bucket(bucket).send().await;
+        asked.with_context(|| format!("{bucket:?} is no bucket that S3 would make"))?;
         Ok((S3Server { client, endpoint, reported, _stop: stop.drop_guard() }, created))
     }
 
@@ -129,14 +131,32 @@ async fn serve(stream: TcpStream, service: S3Service) {
 }
 
 /// Files, and a report for each object that is created.
+#[derive(Clone)]
 struct Reporting {
-    files: FileSystem,
+    files: Arc<FileSystem>,
     root: PathBuf,
     report: mpsc::UnboundedSender<CreatedObject>,
     reported: Arc<AtomicU64>,
 }
 
 impl Reporting {
+    /// Writes and reports to the end, even if the client hangs up meanwhile: an object without its
+    /// report would be one that nobody looks at.
+    async fn create<T: Send + 'static>(
+        &self,
+        bucket: String,
+        key: String,
+        write: impl Future<Output = S3Result<T>> + Send + 'static,
+    ) -> S3Result<T> {
+        let reporting = self.clone();
+        let created = tokio::spawn(async move {
+            let written = write.await?;
+            reporting.created(bucket, key).map_err(S3Error::internal_error)?;
+            Ok(written)
+        });
+        created.await.map_err(S3Error::internal_error)?
+    }
+
     fn created(&self, bucket: String, key: String) -> io::Result<()> {
         let size = std::fs::metadata(self.root.join(&bucket).join(&key))?.len();
         // Nobody listens any more only when the process ends.
@@ -164,9 +184,9 @@ macro_rules! serve_files {
                 request: S3Request<PutObjectInput>,
             ) -> S3Result<S3Response<PutObjectOutput>> {
                 let (bucket, key) = (request.input.bucket.clone(), request.input.key.clone());
-                let response = self.files.put_object(request).await?;
-                self.created(bucket, key).map_err(s3s::S3Error::internal_error)?;
-                Ok(response)
+                let files = Arc::clone(&self.files);
+                let write = async move { files.put_object(request).await };
+                self.create(bucket, key, write).await
             }
 
             async fn complete_multipart_upload(
@@ -174,9 +194,9 @@ macro_rules! serve_files {
                 request: S3Request<CompleteMultipartUploadInput>,
             ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
                 let (bucket, key) = (request.input.bucket.clone(), request.input.key.clone());
-                let response = self.files.complete_multipart_upload(request).await?;
-                self.created(bucket, key).map_err(s3s::S3Error::internal_error)?;
-                Ok(response)
+                let files = Arc::clone(&self.files);
+                let write = async move { files.complete_multipart_upload(request).await };
+                self.create(bucket, key, write).await
             }
         }
     };

@@ -60,7 +60,7 @@ pub(super) async fn serve(market: Arc<Market>, mut socket: WebSocket, form: Form
                     socket.send(Message::text(shutdown(form))).await
                 }
                 Outage::Hole { .. } => {
-                    tracing::info!("the simulated exchange cuts a connection and hides some trades");
+                    tracing::info!("the simulated exchange cuts a connection without a word");
                     return;
                 }
             },
@@ -122,12 +122,10 @@ impl Feed {
     /// `btcusdt@aggTrade`, from now on. Other streams are silent, as at the exchange.
     fn subscribe(&mut self, stream: &str) {
         let Some(name) = stream.strip_suffix("@aggTrade") else { return };
-        let known = |symbol: &&str| symbol.eq_ignore_ascii_case(name);
-        let symbols = INSTRUMENTS.iter().map(|instrument| instrument.symbol);
-        let Some(symbol) = symbols.into_iter().find(known) else { return };
-        if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        let mut symbols = INSTRUMENTS.iter().map(|instrument| instrument.symbol);
+        let Some(symbol) = symbols.find(|symbol| symbol.to_ascii_lowercase() == name) else {
             return;
-        }
+        };
         self.unsubscribe(stream);
         let now = now_ms();
         let minute = self.market.with_tape(symbol, |tape| tape.minute_at(now)).unwrap_or(0);

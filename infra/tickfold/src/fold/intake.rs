@@ -142,7 +142,7 @@ impl Intake {
             Err(error) => {
                 let line = match &error {
                     LineError::Json(error) => error.line() as u64,
-                    LineError::Field { .. } => 1,
+                    LineError::NoObject | LineError::Field { .. } => 1,
                 };
                 let why = reason(&error, &format!("not a list of {exchange}'s REST trades"));
                 return self.refuse(place(path, line), why);
@@ -245,6 +245,7 @@ fn reason(error: &LineError, what: &str) -> String {
             let text = error.to_string();
             format!("{what}: {}", text.rsplit_once(" at line ").map_or(&*text, |(why, _)| why))
         }
+        LineError::NoObject => format!("{what}: {error}"),
         LineError::Field { .. } => error.to_string(),
     };
     match reason.char_indices().nth(MAX_REASON) {

@@ -241,7 +241,7 @@ mod tests {
         }
         let array = r#"["trade",null]"#;
         let error = decode(array, received()).expect_err(array).to_string();
-        assert_eq!(error, "message: not a JSON object");
+        assert_eq!(error, "not a JSON object");
         assert!(decode("{not json", received()).is_err());
         assert!(decode("", received()).is_err());
     }

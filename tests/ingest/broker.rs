@@ -10,26 +10,26 @@ use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 
-use crate::soon;
+use crate::running::soon;
 
 const TOPIC: &str = "binance.trades";
 const PARTITIONS: i32 = 4;
 const BROKER: i32 = 1;
 
-pub struct Broker {
-    pub cluster: MockCluster<'static, DefaultProducerContext>,
+pub(crate) struct Broker {
+    pub(crate) cluster: MockCluster<'static, DefaultProducerContext>,
     consumer: StreamConsumer,
 }
 
 /// One record as it was read back.
-pub struct Record {
-    pub key: String,
-    pub value: Vec<u8>,
-    pub millis: Option<i64>,
+pub(crate) struct Record {
+    pub(crate) key: String,
+    pub(crate) value: Vec<u8>,
+    pub(crate) millis: Option<i64>,
 }
 
 impl Broker {
-    pub fn start() -> Broker {
+    pub(crate) fn start() -> Broker {
         let cluster = MockCluster::new(BROKER).expect("a mock cluster");
         cluster.create_topic(TOPIC, PARTITIONS, 1).expect("a topic");
         let consumer: StreamConsumer = ClientConfig::new()
@@ -49,20 +49,20 @@ impl Broker {
         Broker { cluster, consumer }
     }
 
-    pub fn brokers(&self) -> String {
+    pub(crate) fn brokers(&self) -> String {
         self.cluster.bootstrap_servers()
     }
 
-    pub fn down(&self) {
+    pub(crate) fn down(&self) {
         self.cluster.broker_down(BROKER).expect("the broker goes down");
     }
 
-    pub fn up(&self) {
+    pub(crate) fn up(&self) {
         self.cluster.broker_up(BROKER).expect("the broker comes up");
     }
 
     /// The next record of any partition; a broker that is away is waited for.
-    pub async fn record(&self) -> Record {
+    pub(crate) async fn record(&self) -> Record {
         let read = async {
             loop {
                 match self.consumer.recv().await {
@@ -82,7 +82,7 @@ impl Broker {
 
     /// Reads until every id from 1 to `last` of every symbol is there, and says how often each
     /// came.
-    pub async fn ids(&self, symbols: &[&str], last: u64) -> BTreeMap<(String, u64), u64> {
+    pub(crate) async fn ids(&self, symbols: &[&str], last: u64) -> BTreeMap<(String, u64), u64> {
         let mut found = BTreeMap::new();
         while found.len() < symbols.len() * usize::try_from(last).expect("a small number") {
             let record = self.record().await;

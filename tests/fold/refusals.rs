@@ -55,7 +55,7 @@ fn a_refused_line_is_named_and_counted_in_its_row() {
         ),
         ("}", "", "not a trade line: EOF while parsing an object", 0),
         ("}", "}}", "not a trade line: trailing characters", 0),
-        (&*good, "[1]", "not a trade line: invalid type: integer `1`, expected a string", 0),
+        (&*good, "[1]", "not a trade line: not a JSON object", 0),
     ] {
         let bad = good.replacen(from, to, 1);
         assert_ne!(bad, good, "{from}");
@@ -77,9 +77,9 @@ fn a_refused_line_names_its_own_file_and_line() {
     let folder = Folder::with(&[("a b", first.as_bytes()), ("c.gz", &gzip(&second))]);
     let ran = folder.fold(&["a b", "c.gz"]);
     let expected = vec![
-        "a b:3: not a trade line: expected ident",
-        "c.gz:1: not a trade line: expected ident",
-        "c.gz:4: not a trade line: expected ident",
+        "a b:3: not a trade line: not a JSON object",
+        "c.gz:1: not a trade line: not a JSON object",
+        "c.gz:4: not a trade line: not a JSON object",
         "lines 7, trades 4, duplicates 0, missing 0, refused 3, bars 1",
     ];
     assert_eq!(ran.said(), (Some(2), expected));
@@ -243,7 +243,7 @@ fn messages_without_a_trade_are_passed_over_and_broken_ones_refused() {
     let ran = fold(&["--input", "frames"], &messages.join("\n"));
     let expected = vec![
         "-:4: size: \"0\" is not greater than zero",
-        "-:6: not a message of binance: expected value",
+        "-:6: not a message of binance: not a JSON object",
         "lines 7, trades 4, duplicates 0, missing 1, refused 2, bars 1",
     ];
     assert_eq!(ran.said(), (Some(2), expected));

@@ -14,17 +14,17 @@ use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-use crate::soon;
+use crate::running::soon;
 
-pub struct Exchange {
-    pub url: String,
+pub(crate) struct Exchange {
+    pub(crate) url: String,
     sessions: mpsc::UnboundedReceiver<Session>,
 }
 
 /// One connection of ingest's.
-pub struct Session {
+pub(crate) struct Session {
     /// The path and query that it was opened with.
-    pub address: String,
+    pub(crate) address: String,
     commands: mpsc::UnboundedSender<Command>,
     heard: mpsc::UnboundedReceiver<Message>,
     /// Frames that the socket has taken.
@@ -44,12 +44,12 @@ struct Server {
 }
 
 impl Exchange {
-    pub async fn start() -> Exchange {
+    pub(crate) async fn start() -> Exchange {
         Exchange::start_refusing(0).await
     }
 
     /// Refuses the first connections with a status of HTTP.
-    pub async fn start_refusing(refusals: u64) -> Exchange {
+    pub(crate) async fn start_refusing(refusals: u64) -> Exchange {
         let (sender, sessions) = mpsc::unbounded_channel();
         let server = Server { sessions: sender, refusals: Arc::new(AtomicU64::new(refusals)) };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -60,7 +60,7 @@ impl Exchange {
     }
 
     /// The next connection that is opened.
-    pub async fn session(&mut self) -> Session {
+    pub(crate) async fn session(&mut self) -> Session {
         soon("a connection", self.sessions.recv()).await.expect("the server runs")
     }
 }
@@ -104,34 +104,34 @@ async fn serve(
 }
 
 impl Session {
-    pub fn send(&self, frame: impl Into<String>) {
+    pub(crate) fn send(&self, frame: impl Into<String>) {
         self.message(Message::Text(frame.into().into()));
     }
 
-    pub fn message(&self, message: Message) {
+    pub(crate) fn message(&self, message: Message) {
         let _ = self.commands.send(Command::Send(message));
     }
 
-    pub fn cut(&self) {
+    pub(crate) fn cut(&self) {
         let _ = self.commands.send(Command::Cut);
     }
 
-    pub fn close(&self, code: u16, reason: &str) {
+    pub(crate) fn close(&self, code: u16, reason: &str) {
         self.message(Message::Close(Some(CloseFrame { code, reason: reason.into() })));
     }
 
-    pub fn frames_sent(&self) -> u64 {
+    pub(crate) fn frames_sent(&self) -> u64 {
         self.sent.load(Ordering::SeqCst)
     }
 
     /// What ingest sends next; `None` once the connection has ended.
-    pub async fn heard(&mut self) -> Option<Message> {
+    pub(crate) async fn heard(&mut self) -> Option<Message> {
         soon("a frame of ingest's", self.heard.recv()).await
     }
 
     /// Waits until ingest has read everything that was sent so far: frames are read in order, and
     /// so is this ping.
-    pub async fn read_so_far(&mut self) {
+    pub(crate) async fn read_so_far(&mut self) {
         let payload = format!("ping {:016x}", rand::random::<u64>()).into_bytes();
         self.message(Message::Ping(payload.clone().into()));
         loop {

@@ -1,70 +1,25 @@
 //! Ingest as a whole: a scripted exchange on one side, a Kafka broker on the other, and nothing
 //! that either of them does may lose a trade.
 
-use std::future::Future;
 use std::time::Duration;
 
 use axum::extract::ws::Message;
-use ingest::{Config, Feed, Report};
+use ingest::{Config, Report};
 use market::Trade;
 use market::trade::Ids;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use broker::Broker;
 use exchange::Exchange;
+use running::{agg_trade, config, soon, start, trade};
 
 #[path = "ingest/broker.rs"]
 mod broker;
 #[path = "ingest/exchange.rs"]
 mod exchange;
-
-/// Nothing here takes so long, however busy the machine is.
-const SOON: Duration = Duration::from_secs(120);
-
-async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(SOON, future).await.unwrap_or_else(|_| panic!("no sign of {what}"))
-}
-
-/// An aggregate trade of the raw ids `first` to `last`, as Binance's combined stream sends it.
-fn agg_trade(symbol: &str, first: u64, last: u64) -> String {
-    let (stream, time) = (symbol.to_ascii_lowercase(), 1_700_000_000_000_000 + first * 1_007);
-    format!(
-        r#"{{"stream":"{stream}@aggTrade","data":{{"e":"aggTrade","E":{time},"s":"{symbol}","a":{first},"p":"43000.01000000","q":"0.00123000","f":{first},"l":{last},"T":{time},"m":false,"M":true}}}}"#
-    )
-}
-
-fn trade(id: u64) -> String {
-    agg_trade("BTCUSDT", id, id)
-}
-
-fn config(exchange: &Exchange, broker: &Broker) -> Config {
-    let symbols = ["BTCUSDT", "ETHUSDT"].map(|symbol| symbol.parse().expect("a symbol"));
-    let feed = Feed {
-        url: Some(exchange.url.clone()),
-        overlap: Duration::from_millis(300),
-        ..Feed::new(market::Exchange::Binance, symbols.to_vec())
-    };
-    Config::new(broker.brokers(), vec![feed])
-}
-
-struct Running {
-    shutdown: CancellationToken,
-    run: JoinHandle<anyhow::Result<Report>>,
-}
-
-fn start(config: Config) -> Running {
-    let shutdown = CancellationToken::new();
-    Running { run: tokio::spawn(ingest::run(config, shutdown.clone())), shutdown }
-}
-
-impl Running {
-    async fn stop(self) -> anyhow::Result<Report> {
-        self.shutdown.cancel();
-        soon("the end", self.run).await.expect("no panic")
-    }
-}
+#[path = "ingest/running.rs"]
+mod running;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_trade_arrives_byte_for_byte_under_its_symbol_and_time() {
