@@ -1,6 +1,7 @@
 //! What ingest can be told, and what it does untold; reading it from a file and the environment is
 //! [`Config::load`].
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use market::{Exchange, Symbol};
@@ -22,10 +23,12 @@ mod load;
 /// | `INGEST_STREAM` | `feed.stream` | `aggTrade` | `aggTrade` or `trade` (each fill of its own) |
 /// | `INGEST_URL` | `feed.url` | the exchange's public one | base of the websocket's address: `wss://host[:port]` |
 /// | `INGEST_SILENCE_SECONDS` | `feed.silence_seconds` | 60 | connect anew when no trade of any of the symbols has come for so long |
+/// | `INGEST_HEALTH` | | none | address and port that tell `ingest --health` how Kafka does: `127.0.0.1:9100` |
+/// | `INGEST_HEALTH_SECONDS` | | 300 | `ingest --health` fails when nothing was acknowledged for so long |
 /// | `INGEST_DRAIN_SECONDS` | `drain_seconds` | 25 | how long a shutdown waits for Kafka; below the 30 s after which Docker and ECS kill |
 ///
-/// The `INGEST_` variables describe one feed; with several `[[feed]]` in the file they are an
-/// error. An empty variable counts as unset.
+/// `INGEST_EXCHANGE` to `INGEST_SILENCE_SECONDS` describe one feed; with several `[[feed]]` in the
+/// file they are an error. An empty variable counts as unset.
 ///
 /// ```toml
 /// drain_seconds = 25
@@ -46,6 +49,8 @@ pub struct Config {
     pub queued: usize,
     /// How long a shutdown waits for Kafka's acknowledgements.
     pub drain: Duration,
+    /// Where it is told how long ago Kafka acknowledged a line; see [`crate::check_health`].
+    pub health: Option<SocketAddr>,
 }
 
 /// The broker.
@@ -106,7 +111,7 @@ impl Config {
             in_flight: IN_FLIGHT,
             delivery_timeout: DELIVERY_TIMEOUT,
         };
-        Config { kafka, feeds, queued: QUEUED, drain: DRAIN }
+        Config { kafka, feeds, queued: QUEUED, drain: DRAIN, health: None }
     }
 }
 

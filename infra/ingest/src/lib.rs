@@ -4,6 +4,7 @@
 //!
 //! * [`Config`]: what it can be told, and the table of settings.
 //! * [`run`]: all of it, until it is asked to stop.
+//! * [`check_health`]: whether one that runs gets its lines to Kafka.
 
 use std::collections::HashMap;
 use std::ops::AddAssign;
@@ -13,16 +14,19 @@ use anyhow::{Context, anyhow, bail, ensure};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
 
 mod backoff;
 mod config;
 mod feed;
+mod health;
 mod publish;
 mod undelivered;
 mod venue;
 
 pub use config::{Config, Feed, Kafka, Stream};
+pub use health::check as check_health;
 
 /// What a run did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -53,7 +57,15 @@ pub struct Report {
 pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<Report> {
     ensure!(!config.feeds.is_empty(), "feeds: there is none, so there is nothing to do");
     ensure!(config.kafka.in_flight > 0, "kafka.in_flight: 0 lines can never be delivered");
-    let Config { kafka, feeds, queued, drain } = config;
+    let Config { kafka, feeds, queued, drain, health } = config;
+    let pulse = health::Pulse::new();
+    let _answering = match health {
+        Some(address) => {
+            let answer = Arc::clone(&pulse).answer(address).await?;
+            Some(AbortOnDropHandle::new(tokio::spawn(answer)))
+        }
+        None => None,
+    };
     let stop = shutdown.child_token();
     let (sender, trades) = mpsc::channel(queued.max(1));
     let mut running = start(feeds, sender, &stop)?;
@@ -62,7 +74,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
         info!("stopping; up to {} s for what Kafka has not acknowledged yet", drain.as_secs());
         tokio::time::sleep(drain).await;
     };
-    let published = publish::run(&kafka, trades, give_up).await?;
+    let published = publish::run(&kafka, trades, &pulse, give_up).await?;
 
     let mut report =
         Report { published: published.acknowledged, resent: published.resent, ..Report::default() };

@@ -16,6 +16,7 @@ use tracing::warn;
 
 use crate::backoff::Backoff;
 use crate::config::Kafka;
+use crate::health::Pulse;
 use health::Health;
 use producer::{Event, Producer};
 
@@ -42,11 +43,12 @@ pub(crate) struct Published {
 pub(crate) async fn run(
     kafka: &Kafka,
     mut trades: mpsc::Receiver<Trade>,
+    pulse: &Pulse,
     give_up: impl Future<Output = ()>,
 ) -> anyhow::Result<Published> {
     // Never longer than the lines in flight, and a few words of trouble.
     let (sender, mut events) = mpsc::unbounded_channel();
-    let mut publisher = Publisher::new(kafka, sender)?;
+    let mut publisher = Publisher::new(kafka, sender, pulse)?;
     let mut give_up = pin!(give_up);
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -74,6 +76,7 @@ fn retire(producer: Option<Producer>) -> Option<JoinHandle<()>> {
 struct Publisher<'a> {
     kafka: &'a Kafka,
     events: mpsc::UnboundedSender<Event>,
+    pulse: &'a Pulse,
     /// None between a producer's death and its successor.
     producer: Option<Producer>,
     generation: u32,
@@ -93,12 +96,17 @@ struct Publisher<'a> {
 }
 
 impl<'a> Publisher<'a> {
-    fn new(kafka: &'a Kafka, events: mpsc::UnboundedSender<Event>) -> anyhow::Result<Self> {
+    fn new(
+        kafka: &'a Kafka,
+        events: mpsc::UnboundedSender<Event>,
+        pulse: &'a Pulse,
+    ) -> anyhow::Result<Self> {
         let producer = Producer::new(kafka, 0, events.clone())
             .with_context(|| format!("no Kafka producer for {}", kafka.brokers))?;
         Ok(Publisher {
             kafka,
             events,
+            pulse,
             producer: Some(producer),
             generation: 0,
             pending: BTreeMap::new(),
@@ -145,6 +153,7 @@ impl<'a> Publisher<'a> {
                 if self.pending.remove(&id).is_some() {
                     self.acknowledged += 1;
                 }
+                self.pulse.beat();
                 self.health.acknowledged(Instant::now());
             }
             // A producer that was given up hands back what its successor has been given.
