@@ -4,9 +4,11 @@ pub mod binary;
 pub mod bucket;
 pub mod captures;
 pub mod databases;
+pub mod mariadb;
 pub mod postgres;
 pub mod replay;
 pub mod trades;
+mod unprivileged;
 
 /// An HTTP client for local servers; the TLS back end is chosen as the programs choose it.
 pub fn http_client() -> reqwest::Client {

@@ -1,14 +1,15 @@
 //! A private PostgreSQL server for the tests of one process: its own folder, reached by a socket in
 //! it, gone with the last test that uses it. No system cluster is touched.
 
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+
+use crate::unprivileged;
 
 /// It takes one to two seconds on an idle machine.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
@@ -33,20 +34,16 @@ impl Postgres {
 
     /// A server of one's own, for a test that stops it.
     pub fn start() -> Postgres {
-        let folder = tempfile::tempdir().expect("a temporary folder");
+        let folder = unprivileged::folder();
         let data = folder.path().join("data");
-        let user = unprivileged_user();
-        if let Some((uid, gid)) = user {
-            std::os::unix::fs::chown(folder.path(), Some(uid), Some(gid)).expect("chown");
-        }
-        let initdb = command("initdb", user)
+        let initdb = unprivileged::command(program("initdb"))
             .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"])
             .args(["--no-sync", "--no-instructions", "--pgdata"])
             .arg(&data)
             .output()
             .expect("initdb starts");
         assert!(initdb.status.success(), "{}", String::from_utf8_lossy(&initdb.stderr));
-        let server = command("postgres", user)
+        let server = unprivileged::command(program("postgres"))
             .arg("-D")
             .arg(&data)
             .arg("-k")
@@ -79,7 +76,7 @@ impl Postgres {
     }
 
     fn try_sql(&self, database: &str, sql: &str) -> bool {
-        let status = program("psql")
+        let status = Command::new(program("psql"))
             .arg("-h")
             .arg(self.folder.path())
             .args(["-U", "postgres", "-q", "-c", sql, database])
@@ -99,35 +96,11 @@ impl Drop for Postgres {
     }
 }
 
-/// PostgreSQL refuses to run as root.
-fn unprivileged_user() -> Option<(u32, u32)> {
-    let is_root = std::os::unix::fs::MetadataExt::uid(
-        &std::fs::metadata("/proc/self").expect("Linux has /proc/self"),
-    ) == 0;
-    let users = std::fs::read_to_string("/etc/passwd").expect("/etc/passwd");
-    let find = |name: &str| {
-        let line = users.lines().find(|line| line.split(':').next() == Some(name))?;
-        let mut fields = line.split(':').skip(2);
-        Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
-    };
-    let user = || find("postgres").or_else(|| find("nobody")).expect("a user for PostgreSQL");
-    is_root.then(user)
-}
-
-fn command(name: &str, user: Option<(u32, u32)>) -> Command {
-    let mut command = program(name);
-    command.current_dir("/");
-    if let Some((uid, gid)) = user {
-        command.uid(uid).gid(gid);
-    }
-    command
-}
-
 /// Debian keeps the server's programs beside the PATH.
-fn program(name: &str) -> Command {
+fn program(name: &str) -> PathBuf {
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut found: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
     found.sort();
     let debian = found.pop().map(|bin| bin.join(name)).filter(|path| path.exists());
-    Command::new(debian.as_deref().unwrap_or(Path::new(name)))
+    debian.unwrap_or(PathBuf::from(name))
 }

@@ -2,6 +2,7 @@
 //!
 //! One [`Store`] over several databases. A bar goes in and comes out as the JSON of
 //! [`market::Bar`], whose field names are the column names; decimals travel as their exact text.
+//! MySQL's SQL keeps to what MySQL 8 and MariaDB 10.11 share; the tests run it on MariaDB.
 //! The SQL is in `queries/` and `migrations/`, one folder per database, and each statement is
 //! written for each. To add a database: a variant of `Pool`, its two folders, and its line in
 //! `connect` and `Sql`; the compiler and the tests name the rest.
@@ -12,8 +13,9 @@ use std::time::Duration;
 
 use market::{Bar, ExchangeName, Minute, Symbol, Time};
 use serde::{Deserialize, Serialize};
-use sqlx::PgPool;
+use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Executor, MySqlPool, PgPool};
 #[cfg(feature = "sqlite")]
 use sqlx::{
     SqlitePool,
@@ -26,6 +28,13 @@ const ROWS_AT_ONCE: usize = 2_000;
 /// How long a caller waits for a connection: less than any function's time, so that the error
 /// still reaches the log.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often a statement is tried that others undo. Each time one of them got its rows in, so this
+/// is enough for as many writers of the same minute at the same time.
+const PUT_ATTEMPTS: u32 = 16;
+/// What a MySQL connection starts with: a number that does not fit is an error and not the nearest
+/// one that does, and a writer locks the rows it writes, not the gaps between them.
+const MYSQL_SESSION: &str = "set session sql_mode = 'STRICT_ALL_TABLES'; \
+    set session transaction isolation level read committed";
 /// How long SQLite waits for another writer; a write takes milliseconds.
 #[cfg(feature = "sqlite")]
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -81,6 +90,7 @@ pub struct Store {
 #[derive(Debug, Clone)]
 enum Pool {
     Postgres(PgPool),
+    MySql(MySqlPool),
     #[cfg(feature = "sqlite")]
     Sqlite(SqlitePool),
 }
@@ -93,6 +103,10 @@ macro_rules! on {
                 let $sql = &sql::POSTGRES;
                 $body
             }
+            Pool::MySql($pool) => {
+                let $sql = &sql::MYSQL;
+                $body
+            }
             #[cfg(feature = "sqlite")]
             Pool::Sqlite($pool) => {
                 let $sql = &sql::SQLITE;
@@ -103,8 +117,8 @@ macro_rules! on {
 }
 
 impl Store {
-    /// `postgres://user@host/db` or, where it is built in, `sqlite:///path/to/file.db`. Connects at
-    /// the first use, with at most `connections`.
+    /// `postgres://user@host/db`, `mysql://user@host/db` or, where it is built in,
+    /// `sqlite:///path/to/file.db`. Connects at the first use, with at most `connections`.
     pub fn connect(url: &str, connections: u32) -> Result<Store, StoreError> {
         let wrong = |error: sqlx::Error| StoreError::Url(error.to_string());
         let pool = match url.split_once(':').map(|(scheme, _)| scheme) {
@@ -112,6 +126,14 @@ impl Store {
                 let options = url.parse::<PgConnectOptions>().map_err(wrong)?;
                 let pool = PgPoolOptions::new().max_connections(connections);
                 Pool::Postgres(pool.acquire_timeout(ACQUIRE_TIMEOUT).connect_lazy_with(options))
+            }
+            Some("mysql" | "mariadb") => {
+                let options = url.parse::<MySqlConnectOptions>().map_err(wrong)?;
+                let pool = MySqlPoolOptions::new().max_connections(connections);
+                let pool = pool.after_connect(|connection, _| {
+                    Box::pin(async { connection.execute(MYSQL_SESSION).await.map(drop) })
+                });
+                Pool::MySql(pool.acquire_timeout(ACQUIRE_TIMEOUT).connect_lazy_with(options))
             }
             #[cfg(feature = "sqlite")]
             Some("sqlite") => {
@@ -141,8 +163,16 @@ impl Store {
         let mut written = 0;
         for bars in bars.chunks(ROWS_AT_ONCE) {
             let rows = serde_json::to_string(bars)?;
-            written += on!(self, |pool, sql| {
-                sqlx::query(sql.put_bars).bind(rows).execute(pool).await?.rows_affected()
+            on!(self, |pool, sql| for statement in sql.put_bars {
+                let mut attempt = 1;
+                written += loop {
+                    match sqlx::query(*statement).bind(&rows).execute(pool).await {
+                        Ok(done) => break done.rows_affected(),
+                        Err(error) if attempt < PUT_ATTEMPTS && lost_to_another(&error) => {}
+                        Err(error) => return Err(error.into()),
+                    }
+                    attempt += 1;
+                };
             });
         }
         Ok(written)
@@ -192,6 +222,15 @@ impl Store {
     }
 }
 
+/// Whether a statement was undone for the sake of another writer. Running it again is safe: it
+/// writes what is newer than what is there by then, and nothing else.
+fn lost_to_another(error: &sqlx::Error) -> bool {
+    let Some(error) = error.as_database_error() else { return false };
+    // A deadlock and a failed serialization; PostgreSQL has a code of its own for the first.
+    let undone = error.code().is_some_and(|code| code == "40001" || code == "40P01");
+    undone || error.is_unique_violation()
+}
+
 fn read_all<T: for<'a> Deserialize<'a>>(rows: &[String]) -> Result<Vec<T>, StoreError> {
     rows.iter().map(|row| Ok(serde_json::from_str(row)?)).collect()
 }
@@ -199,6 +238,7 @@ fn read_all<T: for<'a> Deserialize<'a>>(rows: &[String]) -> Result<Vec<T>, Store
 /// Says what would have been right, and never prints a password.
 fn unknown_scheme(url: &str) -> String {
     let scheme = url.split_once("://").map_or("no scheme", |(scheme, _)| scheme);
-    let known = if cfg!(feature = "sqlite") { "postgres:// or sqlite://" } else { "postgres://" };
-    format!("{scheme} is no database known here; expected {known}")
+    let known = "postgres:// or mysql://";
+    let sqlite = if cfg!(feature = "sqlite") { " or sqlite://" } else { "" };
+    format!("{scheme} is no database known here; expected {known}{sqlite}")
 }
