@@ -43,6 +43,19 @@ impl Mariadb {
         Mariadb::run(folder, &options)
     }
 
+    /// A server with accounts and the rights of each; takes some seconds.
+    pub fn start_with_accounts() -> Mariadb {
+        let folder = unprivileged::folder();
+        let install = unprivileged::command("mariadb-install-db")
+            .args(["--no-defaults", "--auth-root-authentication-method=normal"])
+            .args(["--skip-test-db", "--skip-name-resolve", "--innodb-flush-method=nosync"])
+            .arg(format!("--datadir={}", folder.path().join("data").display()))
+            .output()
+            .expect("mariadb-install-db starts");
+        assert!(install.status.success(), "{}", String::from_utf8_lossy(&install.stderr));
+        Mariadb::run(folder, &["--skip-networking".to_owned()])
+    }
+
     fn run(folder: TempDir, options: &[String]) -> Mariadb {
         let server = unprivileged::command(program())
             .arg("--no-defaults")
