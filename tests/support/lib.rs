@@ -7,6 +7,7 @@ pub mod databases;
 pub mod mariadb;
 pub mod postgres;
 pub mod replay;
+pub mod tls;
 pub mod trades;
 mod unprivileged;
 

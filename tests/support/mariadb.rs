@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::tls::Identity;
 use crate::unprivileged;
 
 /// It takes less than a second on an idle machine.
@@ -40,6 +41,25 @@ impl Mariadb {
         // An empty folder of this name is all it needs without accounts, and it starts at once.
         unprivileged::create_folder(&data.join("mysql"));
         let options = ["--skip-grant-tables", "--skip-networking"].map(str::to_owned);
+        Mariadb::run(folder, &options)
+    }
+
+    /// A server that also listens at `port` of this machine, where it speaks TLS if it has an
+    /// identity.
+    pub fn start_at(port: u16, identity: Option<&Identity>) -> Mariadb {
+        let folder = unprivileged::folder();
+        unprivileged::create_folder(&folder.path().join("data/mysql"));
+        let mut options = vec![
+            "--skip-grant-tables".to_owned(),
+            "--skip-networking=0".into(), // which the line before would turn on
+            "--bind-address=127.0.0.1".into(),
+            format!("--port={port}"),
+        ];
+        if let Some(identity) = identity {
+            let (certificate, key) = identity.write(folder.path());
+            options.push(format!("--ssl-cert={}", certificate.display()));
+            options.push(format!("--ssl-key={}", key.display()));
+        }
         Mariadb::run(folder, &options)
     }
 
