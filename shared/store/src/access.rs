@@ -1,6 +1,5 @@
 //! How a database is reached: whom to trust, how to log in, how long to wait; runs no query.
 
-use std::env::VarError;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -48,16 +47,17 @@ impl Access {
     /// From the environment, for the functions: `DATABASE_CA`, the authorities' file, and
     /// `DATABASE_AUTH`, `password` (the default) or `iam` with the credentials that Lambda gives.
     pub fn from_env() -> Result<Access, StoreError> {
-        Access::read(|name| std::env::var(name))
+        // What is no UTF-8 names no file: it is refused like any other wrong path, not left out.
+        Access::read(|name| Some(std::env::var_os(name)?.to_string_lossy().into_owned()))
     }
 
-    fn read(variable: impl Fn(&str) -> Result<String, VarError>) -> Result<Access, StoreError> {
+    fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Access, StoreError> {
         let login = match variable("DATABASE_AUTH").as_deref() {
-            Ok("password") | Err(VarError::NotPresent) => Login::Password,
-            Ok("iam") => Login::Iam(Iam::read(&variable)?),
-            _ => return Err(StoreError::Login("neither password nor iam".into())),
+            None | Some("password") => Login::Password,
+            Some("iam") => Login::Iam(Iam::read(&variable)?),
+            Some(_) => return Err(StoreError::Login("neither password nor iam".into())),
         };
-        Ok(Access { authorities: variable("DATABASE_CA").ok().map(PathBuf::from), login })
+        Ok(Access { authorities: variable("DATABASE_CA").map(PathBuf::from), login })
     }
 
     /// A pool that connects when it is first used, and what renews its password where that ends.
@@ -175,7 +175,7 @@ mod tests {
         let read = |set: &[(&str, &str)]| {
             Access::read(|name| {
                 let found = set.iter().find(|(it, _)| *it == name);
-                found.map(|(_, value)| value.to_string()).ok_or(VarError::NotPresent)
+                found.map(|(_, value)| value.to_string())
             })
         };
         let nothing = read(&[]).expect("nothing is asked for");

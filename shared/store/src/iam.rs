@@ -1,6 +1,5 @@
 //! Logging in to RDS with IAM: a URL signed on this machine, in the password's place; asks nobody.
 
-use std::env::VarError;
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
@@ -32,17 +31,15 @@ impl Iam {
     /// What Lambda gives every function: `AWS_REGION`, `AWS_ACCESS_KEY_ID`,
     /// `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`. The AWS SDK's configuration knows more
     /// sources, but would be most of what a function loads; who has it anyway fills in the fields.
-    pub(crate) fn read(
-        variable: impl Fn(&str) -> Result<String, VarError>,
-    ) -> Result<Iam, StoreError> {
+    pub(crate) fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Iam, StoreError> {
         let required = |name| {
             variable(name)
-                .map_err(|_| StoreError::Login(format!("iam needs {name}, which is not set")))
+                .ok_or_else(|| StoreError::Login(format!("iam needs {name}, which is not set")))
         };
         let credentials = Credentials::new(
             required("AWS_ACCESS_KEY_ID")?,
             required("AWS_SECRET_ACCESS_KEY")?,
-            variable("AWS_SESSION_TOKEN").ok(),
+            variable("AWS_SESSION_TOKEN"),
             None,
             "environment",
         );
@@ -186,10 +183,7 @@ mod tests {
 
     #[test]
     fn a_missing_variable_is_named() {
-        let error = Iam::read(|name| match name {
-            "AWS_ACCESS_KEY_ID" => Ok("AKID".into()),
-            _ => Err(VarError::NotPresent),
-        });
+        let error = Iam::read(|name| (name == "AWS_ACCESS_KEY_ID").then(|| "AKID".into()));
         let error = error.expect_err("half of them").to_string();
         assert_eq!(error, "DATABASE_AUTH: iam needs AWS_SECRET_ACCESS_KEY, which is not set");
     }
