@@ -5,9 +5,12 @@ pub mod bucket;
 pub mod captures;
 pub mod databases;
 pub mod demo;
+pub mod mariadb;
 pub mod postgres;
 pub mod replay;
+pub mod tls;
 pub mod trades;
+mod unprivileged;
 
 /// An HTTP client for local servers; the TLS back end is chosen as the programs choose it.
 pub fn http_client() -> reqwest::Client {
