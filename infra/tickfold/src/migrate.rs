@@ -3,7 +3,7 @@
 
 use std::process::ExitCode;
 
-use store::Store;
+use store::{Store, StoreError};
 
 const AFTER_HELP: &str = "\
 Run it once for a new database, and again with each new version before its functions. A second run
@@ -27,13 +27,13 @@ pub fn main(arguments: &Arguments) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("tickfold migrate: {error:#}");
+            eprintln!("tickfold migrate: cannot bring the tables to this version: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-async fn run(url: &str) -> anyhow::Result<()> {
+async fn run(url: &str) -> Result<(), StoreError> {
     let store = Store::connect(url, 1)?;
     store.migrate().await?;
     store.close().await;
