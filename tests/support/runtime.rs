@@ -4,7 +4,6 @@
 //! Source: "Using the Lambda runtime API" of the Lambda developer guide.
 
 use std::fs::File;
-use std::io;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -26,7 +25,7 @@ use crate::binary;
 
 /// No step takes a tenth of it, however busy the machine is; it only ends a test that would hang.
 const DEADLINE: Duration = Duration::from_secs(120);
-/// How often a start looks whether the program has ended instead.
+/// How often one looks whether the program has ended instead.
 const POLL: Duration = Duration::from_millis(20);
 /// Of an event and of an answer, as Lambda has it.
 const MAX_BODY: usize = 6 << 20;
@@ -108,22 +107,21 @@ impl Function {
         self.events.send(event).expect("the server runs");
         let answer = async {
             loop {
-                match self.signs.recv().await.expect("the server runs") {
-                    Sign::Ready => {}
-                    Sign::Answer { id, answer } => {
-                        assert_eq!(id, asked, "the answer is to another invocation");
-                        return answer;
-                    }
+                tokio::select! {
+                    biased;
+                    sign = self.signs.recv() => match sign.expect("the server runs") {
+                        Sign::Ready => {}
+                        Sign::Answer { id, answer } => {
+                            assert_eq!(id, asked, "the answer is to another invocation");
+                            return Some(answer);
+                        }
+                    },
+                    () = sleep(POLL) => if self.program.ended().is_some() { return None },
                 }
             }
         };
-        let answer = timeout(DEADLINE, answer).await;
-        answer.unwrap_or_else(|_| panic!("the function does not answer:\n{}", self.program.log()))
-    }
-
-    /// The operating system's number of the process: the same one as long as the function lives.
-    pub fn process(&self) -> u32 {
-        self.program.child.id()
+        let answer = timeout(DEADLINE, answer).await.ok().flatten();
+        answer.unwrap_or_else(|| panic!("the function gives no answer:\n{}", self.program.log()))
     }
 
     /// What it has logged so far.
@@ -168,10 +166,8 @@ impl Program {
     }
 
     fn log(&self) -> String {
-        let read = |path| -> io::Result<String> {
-            Ok(String::from_utf8_lossy(&std::fs::read(path)?).into_owned())
-        };
-        read(self.folder.path().join("log")).expect("the log")
+        let log = std::fs::read(self.folder.path().join("log")).expect("the log");
+        String::from_utf8_lossy(&log).into_owned()
     }
 }
 
