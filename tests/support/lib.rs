@@ -6,11 +6,20 @@ pub mod captures;
 pub mod databases;
 pub mod demo;
 pub mod mariadb;
+pub mod moto;
 pub mod postgres;
 pub mod replay;
+pub mod runtime;
 pub mod tls;
 pub mod trades;
 mod unprivileged;
+
+use std::io::{self, Write};
+
+/// Says that a test did not run, past the test harness, which shows nothing of a test that passes.
+pub fn skipped(test: &str, why: &str) {
+    let _ = writeln!(io::stderr(), "SKIPPED: {test}: {why}");
+}
 
 /// An HTTP client for local servers; the TLS back end is chosen as the programs choose it.
 pub fn http_client() -> reqwest::Client {
