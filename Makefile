@@ -35,7 +35,7 @@ demo: setup-build page ## Everything on this machine, and a page; ARGS="--port 8
 	cargo run --locked --bin tickfold -- demo $(ARGS)
 
 test: setup-test page ## All tests
-	cargo test --workspace --locked
+	cargo test --workspace --locked --no-fail-fast
 
 check: setup-build page ## Format, lints, layering, documentation, the page's types
 	cargo fmt --all --check

@@ -120,14 +120,16 @@ async fn a_bad_line_is_kept_and_counted_and_the_others_are_folded() {
     eth.symbol = symbol("ETHUSDT");
     let good = lines(&[trade(1, NOON), trade(2, NOON + 1), eth]);
     let negative = trade(3, NOON + 2).to_string().replace("\"0.00123000\"", "\"-1\"");
-    let text = [good.as_bytes(), negative.as_bytes(), b"\nnonsense\n\xff\xfe\n"].concat();
+    let elsewhere = trade(4, NOON + MINUTE).to_string().replace("\"0.00123000\"", "\"-1\"");
+    let bad = [negative.as_bytes(), b"\nnonsense\n\xff\xfe\n", elsewhere.as_bytes()].concat();
+    let text = [good.as_bytes(), &bad].concat();
     let minute = MinutePrefix::raw_trades(name("binance"), noon());
     let key = bucket.lake().put_lines(&minute, "mixed", &text).await.expect("written");
     for _ in 0..2 {
         assert_eq!(failures(&app, batch([&*key.to_string()])).await, [""; 0]);
     }
     let (btc, eth) = (rows(&app, "BTCUSDT").await.remove(0), rows(&app, "ETHUSDT").await.remove(0));
-    // Two lines do not tell their symbol: they may have been anybody's.
+    // Two lines do not tell their symbol: they may have been anybody's. One tells another minute.
     assert_eq!((btc.trade_count, btc.quarantined_count), (2, 3));
     assert_eq!((eth.trade_count, eth.quarantined_count), (1, 2));
     let kept = below(&bucket, "quarantine/lines");
@@ -137,7 +139,7 @@ async fn a_bad_line_is_kept_and_counted_and_the_others_are_folded() {
         .flat_map(|text| text.lines())
         .map(|line| serde_json::from_str(line).expect("JSON"))
         .collect();
-    assert_eq!(records.len(), 3);
+    assert_eq!(records.len(), 4);
     assert_eq!(records[0]["object"], key.to_string());
     assert_eq!(records[0]["offset"], good.len());
     assert_eq!(records[0]["line"], negative);
@@ -217,6 +219,20 @@ async fn a_sum_that_does_not_fit_holds_up_no_other_symbol() {
     assert_eq!(failures(&app, batch([&*key])).await, ["m0"]);
     assert_eq!(rows(&app, "BTCUSDT").await.len(), 1);
     assert_eq!(rows(&app, "HUGE").await.len(), 0, "no wrong row");
+
+    // Where a row is there already, it says that it is not whole any more.
+    let mut huge = trade(200, NOON + 1);
+    (huge.symbol, huge.side) = (symbol("BTCUSDT"), market::Side::Buy);
+    huge.fill = fill("50000", "999999999999999").expect("each alone fits");
+    let more: Vec<_> = (200..203)
+        .map(|id| Trade { ids: market::Ids::range(id, id).expect("ids"), ..huge.clone() })
+        .collect();
+    let key = bucket.put("more", &more).await.to_string();
+    let before = rows(&app, "BTCUSDT").await.remove(0);
+    assert_eq!((before.quarantined_count, before.object_count), (0, 1));
+    assert_eq!(failures(&app, batch([&*key])).await, ["m0"]);
+    let marked = Bar { quarantined_count: 1, object_count: 2, ..before };
+    assert_eq!(rows(&app, "BTCUSDT").await, [marked]);
 }
 
 #[tokio::test]

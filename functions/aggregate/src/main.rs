@@ -41,12 +41,15 @@ async fn main() -> Result<(), Error> {
     tracing::init_default_subscriber();
     let config = Config::from_env()?;
     let client = lake::client_from_env(config.path_style).await;
-    let app = App {
-        lake: Lake::new(client, config.bucket),
-        store: Store::connect_with(&config.database_url, CONNECTIONS, &config.database_access)?,
-    };
+    let app = App { store: connected(&config)?, lake: Lake::new(client, config.bucket) };
     let handle = async |event: LambdaEvent<Event>| {
         handle(&app, event.payload).await.map_err(|error| Error::from(format!("{error:#}")))
     };
     run(service_fn(handle)).await
+}
+
+/// A program that ends prints its error's `Debug`: of text, that is the text.
+fn connected(config: &Config) -> Result<Store, Error> {
+    let store = Store::connect_with(&config.database_url, CONNECTIONS, &config.database_access);
+    store.map_err(|error| Error::from(error.to_string()))
 }

@@ -30,6 +30,12 @@ impl Config {
 async fn main() -> Result<(), Error> {
     tracing::init_default_subscriber();
     let config = Config::from_env()?;
-    let store = Store::connect_with(&config.database_url, CONNECTIONS, &config.database_access)?;
+    let store = connected(&config)?;
     run(query::router(store)).await
+}
+
+/// A program that ends prints its error's `Debug`: of text, that is the text.
+fn connected(config: &Config) -> Result<Store, Error> {
+    let store = Store::connect_with(&config.database_url, CONNECTIONS, &config.database_access);
+    store.map_err(|error| Error::from(error.to_string()))
 }
