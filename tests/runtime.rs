@@ -1,9 +1,6 @@
 //! The functions' own programs, as Lambda runs them: one after the other asks the Runtime API for
 //! events. What the handlers do with them is tested elsewhere, without a process.
 
-use std::path::Path;
-use std::time::Instant;
-
 use lake::MinutePrefix;
 use market::{Bar, Minute};
 use serde_json::{Value, json};
@@ -142,32 +139,5 @@ async fn a_function_without_its_environment_refuses_to_start() {
     // Its database and its bucket are another matter: they may be there in a moment.
     for function in ["aggregate", "query"] {
         Function::start(function, &all).await.expect("it starts");
-    }
-}
-
-/// The figures beside `[profile.release]` in `Cargo.toml`.
-#[tokio::test]
-#[ignore = "measures the programs in the folder that TICKFOLD_FUNCTIONS names"]
-async fn how_long_a_start_takes() {
-    const STARTS: usize = 20;
-    let folder = std::env::var("TICKFOLD_FUNCTIONS").expect("TICKFOLD_FUNCTIONS names a folder");
-    let mut all = environment("http://127.0.0.1:1", "key", "secret");
-    all.push(("DATABASE_URL", "postgres://postgres@127.0.0.1:1/db".into()));
-    for function in ["aggregate", "query"] {
-        let program = Path::new(&folder).join(function);
-        let mut starts = Vec::new();
-        for _ in 0..STARTS {
-            let begun = Instant::now();
-            let function = Function::run(&program, &all).await.expect("it starts");
-            starts.push(begun.elapsed());
-            drop(function);
-        }
-        starts.sort();
-        let size = std::fs::metadata(&program).expect("a program").len();
-        println!(
-            "{function}: {size} bytes; first /next after {:?} (median of {STARTS}, best {:?})",
-            starts[STARTS / 2],
-            starts[0]
-        );
     }
 }
