@@ -152,9 +152,9 @@ async fn a_demo_fills_its_chart_lives_ends_cleanly_and_goes_on_where_it_ended() 
     assert!(second.stderr.contains("another tickfold demo works in"), "{}", second.stderr);
 
     let before = demo.bars("BTCUSDT").await;
-    let last = minute_of(before.last().expect("a row"));
-    let newer = |bars: &[Value]| minute_of(bars.last().expect("a row")) > last;
-    demo.bars_until("BTCUSDT", newer).await;
+    let newest = before.last().expect("a row");
+    // In the running minute, or with the next one.
+    demo.bars_until("BTCUSDT", |bars| bars.last().expect("a row") != newest).await;
 
     demo.signal("INT");
     let port = demo.port;
