@@ -70,6 +70,7 @@ impl Mariadb {
             .args(["--no-defaults", "--auth-root-authentication-method=normal"])
             .args(["--skip-test-db", "--skip-name-resolve", "--innodb-flush-method=nosync"])
             .arg(format!("--datadir={}", folder.path().join("data").display()))
+            .arg(format!("--tmpdir={}", folder.path().display()))
             .output()
             .expect("mariadb-install-db starts");
         assert!(install.status.success(), "{}", String::from_utf8_lossy(&install.stderr));
@@ -81,6 +82,8 @@ impl Mariadb {
             .arg("--no-defaults")
             .arg(format!("--datadir={}", folder.path().join("data").display()))
             .arg(format!("--socket={}", folder.path().join("socket").display()))
+            // A server that starts removes the temporary tables it finds, whosever they are.
+            .arg(format!("--tmpdir={}", folder.path().display()))
             .args(["--innodb-flush-method=nosync", "--innodb-flush-log-at-trx-commit=0"])
             .args(["--innodb-doublewrite=0", "--innodb-log-file-size=16M", "--skip-log-bin"])
             .args(["--performance-schema=off", "--default-time-zone=+05:30"])
