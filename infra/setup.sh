@@ -3,7 +3,8 @@
 # It is no version manager, Rust comes from rustup; and it starts and configures no service.
 #
 #   infra/setup.sh build               compilers, make, Node.js with npm, Rust
-#   infra/setup.sh test                the same, PostgreSQL's programs, Chromium with a font
+#   infra/setup.sh test                the same, PostgreSQL's programs, Chromium with a font, Java
+#                                      with Maven, which loads Kafka
 #   infra/setup.sh install PACKAGE...  what the other two run as root
 set -eu
 cd "$(dirname "$0")/.."
@@ -38,6 +39,10 @@ missing() {
         echo "chromium Chromium (the page's test)"
     { fc-list || find /usr/share/fonts -name '*.[ot]tf'; } 2>/dev/null | grep -q . ||
         echo "fonts-dejavu-core a font (Chromium brings none)"
+    found=$(java -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p')
+    at_least 17 "${found:-0}" ||
+        echo "default-jre-headless Java >= 17 (the tests' own Kafka)"
+    has mvn || [ -n "${KAFKA_HOME:-}" ] || echo "maven Maven (loads the tests' own Kafka)"
 }
 
 # Refuses, before anything is installed, what apt has only too old (Node.js on Ubuntu 22.04) or

@@ -12,6 +12,12 @@ pub fn tickfold() -> &'static Path {
     PROGRAM.get_or_init(|| build("tickfold"))
 }
 
+/// The `ingest` program, likewise.
+pub fn ingest() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| build("ingest"))
+}
+
 fn build(name: &str) -> PathBuf {
     // <target>/<profile>/deps/<this test>
     let test = env::current_exe().expect("a test knows where it lies");

@@ -4,6 +4,7 @@ pub mod binary;
 pub mod bucket;
 pub mod captures;
 pub mod databases;
+pub mod kafka;
 pub mod postgres;
 pub mod replay;
 pub mod trades;

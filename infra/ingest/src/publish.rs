@@ -163,9 +163,11 @@ impl<'a> Publisher<'a> {
         if self.again.is_empty() {
             self.postpone();
         }
+        let why =
+            self.pending.get(&id).map_or(error.to_string(), |it| producer::explain(error, it));
         self.again.push(id);
         self.resent += 1;
-        self.health.failed(Instant::now(), 1, &error.to_string());
+        self.health.failed(Instant::now(), 1, &why);
     }
 
     /// Acknowledgements do not shorten the wait: they may be of another topic's lines.

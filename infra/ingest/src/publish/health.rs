@@ -56,6 +56,7 @@ impl Health {
     /// Lines came back, and will be sent again.
     pub(super) fn failed(&mut self, now: Instant, lines: usize, why: &str) {
         self.failed += lines;
+        self.trouble = Some(why.to_owned());
         if self.failures_told.is_some_and(|told| now - told < FAILURES_EVERY) {
             return;
         }

@@ -21,6 +21,10 @@ const RECONNECT_MAX_MS: &str = "2000";
 /// A broker that cannot be reached in that time is down; by default half a minute.
 const CONNECT_TIMEOUT_MS: &str = "10000";
 
+/// A topic that has been unknown for so long is not there; by default librdkafka waits half a
+/// minute before it says so.
+const UNKNOWN_TOPIC_MS: &str = "5000";
+
 /// What librdkafka says.
 #[derive(Debug)]
 pub(super) enum Event {
@@ -55,6 +59,7 @@ impl Producer {
             .set("linger.ms", LINGER_MS)
             .set("delivery.timeout.ms", kafka.delivery_timeout.as_millis().to_string())
             .set("queue.buffering.max.messages", kafka.in_flight.to_string())
+            .set("topic.metadata.propagation.max.ms", UNKNOWN_TOPIC_MS)
             .set("reconnect.backoff.max.ms", RECONNECT_MAX_MS)
             .set("socket.connection.setup.timeout.ms", CONNECT_TIMEOUT_MS)
             .set("socket.keepalive.enable", "true")
@@ -65,7 +70,7 @@ impl Producer {
     /// Hands a line to librdkafka. An error says that it was not taken; otherwise an
     /// [`Event::Delivery`] follows.
     pub(super) fn send(&self, id: usize, trade: &Trade) -> KafkaResult<()> {
-        let (topic, line) = (format!("{}.trades", trade.exchange), trade.to_string());
+        let (topic, line) = (topic(trade), trade.to_string());
         let record = BaseRecord::with_opaque_to(&topic, id)
             .key(trade.symbol.as_str())
             .payload(&line)
@@ -76,6 +81,20 @@ impl Producer {
     /// Whether librdkafka has given up on this producer.
     pub(super) fn is_dead(&self) -> bool {
         self.0.client().fatal_error().is_some()
+    }
+}
+
+fn topic(trade: &Trade) -> String {
+    format!("{}.trades", trade.exchange)
+}
+
+/// What came of a line, in words that say what to do where librdkafka's do not.
+pub(super) fn explain(error: &KafkaError, trade: &Trade) -> String {
+    match error.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => {
+            format!("there is no topic {0}: create {0}", topic(trade))
+        }
+        _ => error.to_string(),
     }
 }
 
