@@ -12,6 +12,8 @@ use std::str::FromStr;
 use market::{ExchangeName, Minute};
 
 const SUFFIX: &str = ".ndjson.gz";
+/// Prefix and suffix of the keys that the bucket is to notify `aggregate` of.
+pub const EVENT_FILTER: (&str, &str) = ("raw/", SUFFIX);
 /// S3 allows 1024 bytes a key; the folders take at most 120 of them.
 const MAX_NAME: usize = 200;
 
@@ -153,6 +155,7 @@ mod tests {
         }
         let key = KEY.parse::<ObjectKey>().expect("key");
         assert_eq!(key.prefix.minute.to_string(), "2026-11-20T12:01:00Z");
+        assert!(KEY.starts_with(EVENT_FILTER.0) && KEY.ends_with(EVENT_FILTER.1));
         assert_eq!(
             key.prefix.within(Area::Strays).to_string(),
             "quarantine/strays/trades/exchange=binance/date=2026-11-20/minute=1201/"

@@ -16,6 +16,8 @@ use tokio::time::sleep;
 
 use super::batcher::object_name;
 
+/// The sockets' times are microseconds: in milliseconds the same trade would contradict itself.
+const TIME_UNIT: (&str, &str) = ("X-MBX-TIME-UNIT", "MICROSECOND");
 /// The most that one page holds.
 const PAGE: usize = 1_000;
 /// Objects that are written at a time.
@@ -79,7 +81,8 @@ impl Rest {
         let limit = PAGE.to_string();
         let query = [("symbol", symbol.as_str()), (from.0, &from.1), ("limit", &limit)];
         for attempt in 1.. {
-            let (why, wait) = match self.client.get(&url).query(&query).send().await {
+            let asked = self.client.get(&url).header(TIME_UNIT.0, TIME_UNIT.1).query(&query);
+            let (why, wait) = match asked.send().await {
                 Ok(answer) if answer.status().is_success() => {
                     return answer.text().await.with_context(|| url);
                 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use aggregate::App;
 use chrono::{DateTime, SecondsFormat, Utc};
+use lake::key::EVENT_FILTER;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
@@ -27,8 +28,6 @@ const WINDOW: Duration = Duration::from_millis(200);
 const HIDDEN: Duration = Duration::from_millis(500);
 /// Deliveries before a message is a dead letter, as the deployed queue has it.
 const DELIVERIES: u32 = 5;
-/// What S3 notifies about; objects elsewhere are nobody's event.
-const FILTER: (&str, &str) = ("raw/", ".ndjson.gz");
 /// S3 writes keys as HTML forms do, but for the slash.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.');
 const REGION: &str = "us-east-1";
@@ -110,7 +109,7 @@ impl Notifications {
     }
 
     fn send(&mut self, object: CreatedObject) {
-        let (prefix, suffix) = FILTER;
+        let (prefix, suffix) = EVENT_FILTER;
         if !object.key.starts_with(prefix) || !object.key.ends_with(suffix) {
             self.progress.send_modify(|progress| progress.done += 1);
             return;
