@@ -3,7 +3,7 @@
 
 use std::env;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::Read;
 use std::path::PathBuf;
 
 use flate2::read::MultiGzDecoder;
@@ -11,8 +11,7 @@ use flate2::read::MultiGzDecoder;
 /// A recording by its path in the folder; `None`, and a line that says so, where there is none.
 pub fn capture(test: &str, name: &str) -> Option<PathBuf> {
     let Some(folder) = env::var_os("TICKFOLD_CAPTURES") else {
-        // Past the test harness, which shows nothing of a test that passes.
-        let _ = writeln!(io::stderr(), "SKIPPED: {test}: TICKFOLD_CAPTURES is not set");
+        crate::skipped(test, "TICKFOLD_CAPTURES is not set");
         return None;
     };
     Some(PathBuf::from(folder).join(name))

@@ -18,6 +18,8 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use tempfile::TempDir;
 use tokio::sync::{Mutex, MutexGuard};
 
+use crate::{binary, skipped};
+
 const POM: &str = include_str!("kafka/pom.xml");
 /// The least that Kafka 4 runs on.
 const JAVA: u32 = 17;
@@ -54,12 +56,8 @@ impl Kafka {
         match libraries() {
             Ok(libraries) => Some(Kafka::start_on(libraries, turn)),
             Err(why) => {
-                // Past the test harness, which shows nothing of a test that passes.
-                let _ = writeln!(
-                    io::stderr(),
-                    "SKIPPED: {test}: no Kafka here (needs Java {JAVA} and Maven, or KAFKA_HOME): \
-                     {why}: {instead}"
-                );
+                let needs = format!("needs Java {JAVA} and Maven, or KAFKA_HOME: {why}");
+                skipped(test, &format!("no Kafka here ({needs}): {instead}"));
                 None
             }
         }
@@ -209,14 +207,12 @@ fn libraries() -> Result<String, String> {
             .then(|| format!("{}/*", libraries.display()))
             .ok_or_else(|| format!("{} is no folder", libraries.display()));
     }
-    // <target>/<profile>/deps/<this test>
-    let test = env::current_exe().expect("a test knows where it lies");
-    let target = test.ancestors().nth(3).expect("a test lies three folders down");
+    let target = binary::target();
     let folder = target.join("kafka");
     if fs::read_to_string(folder.join("pom.xml")).is_ok_and(|pom| pom == POM) {
         return Ok(format!("{}/*", folder.display()));
     }
-    load(target, &folder)?;
+    load(&target, &folder)?;
     Ok(format!("{}/*", folder.display()))
 }
 

@@ -5,9 +5,17 @@ pub mod bucket;
 pub mod captures;
 pub mod databases;
 pub mod kafka;
+pub mod moto;
 pub mod postgres;
 pub mod replay;
 pub mod trades;
+
+use std::io::{self, Write};
+
+/// Says that a test did not run, past the test harness, which shows nothing of a test that passes.
+pub fn skipped(test: &str, why: &str) {
+    let _ = writeln!(io::stderr(), "SKIPPED: {test}: {why}");
+}
 
 /// An HTTP client for local servers; the TLS back end is chosen as the programs choose it.
 pub fn http_client() -> reqwest::Client {

@@ -88,7 +88,7 @@ async fn a_missing_topic_is_named_and_its_lines_wait_for_it() {
     let Some(kafka) = Kafka::start("a missing topic", "not tested").await else { return };
     kafka.create_topic("binance.trade", 1, &[]).await;
     let mut exchange = Exchange::start().await;
-    let mut ingest = Command::new(tests::binary::ingest())
+    let mut ingest = Command::new(tests::binary::program("ingest"))
         .env_clear()
         .env("KAFKA_BROKERS", kafka.brokers())
         .env("INGEST_EXCHANGE", "binance")

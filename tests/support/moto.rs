@@ -1,0 +1,123 @@
+//! A private moto: AWS's services in the memory of a Python process, over HTTP, for what only AWS
+//! does by itself, such as notifying a queue of an object. It accepts any credentials.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
+use serde_json::Value;
+
+use crate::{binary, http_client, skipped};
+
+const PACKAGE: &str = "moto[server]==5.2.5";
+pub const REGION: &str = "us-east-1";
+/// Both halves of the key.
+pub const KEY: &str = "test";
+
+/// Serves on a free port until its standard input ends: it goes with the test, however that ends.
+const SERVER: &str = "\
+import sys
+from moto.server import ThreadedMotoServer
+server = ThreadedMotoServer('127.0.0.1', 0, verbose=False)
+server.start()
+print('http://%s:%d' % server.get_host_and_port(), flush=True)
+sys.stdin.read()";
+
+pub struct Moto {
+    server: Child,
+    endpoint: String,
+}
+
+impl Moto {
+    /// `None`, and a line that says so, where Python cannot provide it.
+    pub fn start(test: &str) -> Option<Moto> {
+        let python = match python() {
+            Ok(python) => python,
+            Err(why) => {
+                skipped(test, &format!("no {PACKAGE}: {why}"));
+                return None;
+            }
+        };
+        let mut server = Command::new(python)
+            .args(["-c", SERVER])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("Python starts");
+        let stdout = server.stdout.take().expect("it is piped");
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line).expect("a line");
+        let endpoint = line.trim().to_owned();
+        assert!(endpoint.starts_with("http://"), "moto did not start");
+        Some(Moto { server, endpoint })
+    }
+
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    pub fn s3(&self) -> aws_sdk_s3::Client {
+        let config = aws_sdk_s3::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .region(Region::from_static(REGION))
+            .credentials_provider(Credentials::new(KEY, KEY, None, None, "moto"))
+            .endpoint_url(&self.endpoint)
+            .force_path_style(true);
+        aws_sdk_s3::Client::from_conf(config.build())
+    }
+
+    /// An operation of a service that speaks AWS's JSON protocol: `("sqs", "AmazonSQS.SendMessage")`.
+    pub async fn call(&self, service: &str, target: &str, parameters: &Value) -> Value {
+        // moto finds the service by the scope of the signature, and checks nothing else of it.
+        let scope = format!("{KEY}/20261120/{REGION}/{service}/aws4_request");
+        let signature =
+            format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0");
+        let request = http_client()
+            .post(&self.endpoint)
+            .header("authorization", signature)
+            .header("content-type", "application/x-amz-json-1.0")
+            .header("x-amz-target", target)
+            .body(parameters.to_string());
+        let answer = request.send().await.expect("an answer");
+        let (status, text) = (answer.status(), answer.text().await.expect("text"));
+        assert!(status.is_success(), "{target}: {text}");
+        if text.is_empty() { Value::Null } else { serde_json::from_str(&text).expect("JSON") }
+    }
+}
+
+impl Drop for Moto {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+/// The Python of a private environment with moto, which lies among what cargo builds and is made
+/// once for all tests.
+fn python() -> Result<PathBuf, String> {
+    let folder = binary::target().join("moto");
+    let (python, made) = (folder.join("bin/python"), folder.join("made"));
+    fs::create_dir_all(binary::target()).map_err(|error| error.to_string())?;
+    // Other tests, also of other processes, wait until it is whole.
+    let lock = File::create(folder.with_extension("lock")).map_err(|error| error.to_string())?;
+    lock.lock().map_err(|error| error.to_string())?;
+    if fs::read_to_string(&made).is_ok_and(|package| package == PACKAGE) {
+        return Ok(python);
+    }
+    let _ = fs::remove_dir_all(&folder);
+    run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
+    run(Command::new(&python).args(["-m", "pip", "install", "--quiet", PACKAGE]))?;
+    fs::write(&made, PACKAGE).map_err(|error| error.to_string())?;
+    Ok(python)
+}
+
+fn run(command: &mut Command) -> Result<(), String> {
+    let ran = command.output().map_err(|error| format!("{command:?}: {error}"))?;
+    let said = [ran.stdout, ran.stderr].concat();
+    let last = String::from_utf8_lossy(&said).trim().lines().last().map(str::to_owned);
+    if ran.status.success() { Ok(()) } else { Err(last.unwrap_or_else(|| ran.status.to_string())) }
+}
