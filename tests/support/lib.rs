@@ -8,6 +8,7 @@ pub mod kafka;
 pub mod moto;
 pub mod postgres;
 pub mod replay;
+pub mod stream;
 pub mod trades;
 
 use std::io::{self, Write};
