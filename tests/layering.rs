@@ -99,3 +99,14 @@ fn there_is_no_float_between_the_wire_and_the_answer() {
         assert!(!handles_money || !found, "{} has a float", path.display());
     }
 }
+
+/// A test file that is not listed would never run.
+#[test]
+fn every_test_file_is_listed() {
+    let manifest = include_str!("Cargo.toml");
+    for entry in std::fs::read_dir(env!("CARGO_MANIFEST_DIR")).expect("this folder").flatten() {
+        let name = entry.file_name().into_string().expect("UTF-8");
+        let listed = manifest.contains(&format!("path = \"{name}\""));
+        assert!(listed || !name.ends_with(".rs"), "{name} is not in tests/Cargo.toml");
+    }
+}

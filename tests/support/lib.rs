@@ -4,6 +4,7 @@ pub mod binary;
 pub mod bucket;
 pub mod captures;
 pub mod databases;
+pub mod demo;
 pub mod kafka;
 pub mod moto;
 pub mod postgres;

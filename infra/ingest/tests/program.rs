@@ -112,7 +112,7 @@ async fn stopped_by(signal: &str) {
     assert!(output.status.success(), "{log}");
     assert!(output.stdout.is_empty());
     for expected in [
-        r#"unreadable frame: not a trade line: missing field `a`"#,
+        r#"unreadable frame: not the expected JSON: missing field `a`"#,
         r#""{\"e\":\"aggTrade\",\"s\":\"BTCUSDT\"}""#,
         "binance BTCUSDT: 3 trades are missing, ids 101 to 103",
         "stopped: 101 of 101 trades are with Kafka",

@@ -107,8 +107,8 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         println!("tickfold demo is ready: http://{}/", pipeline.address());
         stop.cancelled().await;
     }
-    let stopped = pipeline.stop().await;
-    outcome.unwrap_or(Ok(())).and(stopped)
+    // A part that failed is the reason of whatever failed with it.
+    pipeline.stop().await.and(outcome.unwrap_or(Ok(())))
 }
 
 async fn listen(port: u16) -> anyhow::Result<TcpListener> {

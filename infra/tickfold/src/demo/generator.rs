@@ -1,7 +1,7 @@
 //! The trades of a simulated market: a pure function of seed, symbol, anchor and minute. Reads no
 //! clock, writes no exchange's spelling, and touches no float.
 //!
-//! A minute is drawn in two steps. Its [`Plan`] says how many trades and ids it takes and where the
+//! A minute is drawn in two steps. Its `Plan` says how many trades and ids it takes and where the
 //! price ends, so that the minutes before it cost one step each; the trades themselves are drawn
 //! only for a minute that somebody reads.
 
@@ -99,10 +99,6 @@ impl Tape {
         let Instrument { first_id: id, first_raw_id: raw_id, price, .. } = *instrument;
         let anchor_ms = anchor.start().micros() / 1_000;
         Tape { instrument, seed, anchor_ms, opens: vec![Open { id, raw_id, price }] }
-    }
-
-    pub fn instrument(&self) -> &'static Instrument {
-        self.instrument
     }
 
     /// The minute, counted from the anchor, that holds this time; 0 for what lies before it.

@@ -49,7 +49,7 @@ pub(super) struct Pipeline {
     lake: Lake,
     store: Store,
     address: SocketAddr,
-    /// Trades are shown up to here and on from here: history has met the sockets.
+    /// All history is folded up to what the sockets brought first.
     caught_up: bool,
     ingest: Part<ingest::Report>,
     batcher: Part<batcher::Report>,

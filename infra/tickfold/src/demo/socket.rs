@@ -60,7 +60,7 @@ pub(super) async fn serve(market: Arc<Market>, mut socket: WebSocket, form: Form
                     socket.send(Message::text(shutdown(form))).await
                 }
                 Outage::Hole { .. } => {
-                    tracing::info!("the simulated exchange cuts a connection and hides some trades");
+                    tracing::info!("the simulated exchange cuts a connection without a word");
                     return;
                 }
             },

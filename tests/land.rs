@@ -63,7 +63,7 @@ fn key(clock: &str, first: u64, records: u64) -> String {
 #[tokio::test]
 async fn the_example_event_does_what_it_says() {
     let bucket = Bucket::start().await;
-    let event = || serde_json::from_str(include_str!("../../events/land.json")).expect("an event");
+    let event = || serde_json::from_str(include_str!("../events/land.json")).expect("an event");
     assert_eq!(retry_from(&bucket, event()).await, None);
     let objects = below(&bucket, "raw");
     let counts: Vec<_> = objects.values().map(|text| text.lines().count()).collect();

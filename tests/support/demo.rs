@@ -13,28 +13,28 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 /// No step takes a tenth of it on an idle machine; it only ends a test that would hang.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(300);
+pub const DEADLINE: Duration = Duration::from_secs(300);
 const POLL: Duration = Duration::from_millis(300);
 
 /// A demo that runs; dropping it kills it.
-pub(crate) struct Demo {
+pub struct Demo {
     child: Child,
     stdout: mpsc::Receiver<String>,
     stderr: PathBuf,
-    pub(crate) port: u16,
+    pub port: u16,
 }
 
 /// How a program ended.
 #[derive(Debug)]
-pub(crate) struct Ended {
-    pub(crate) status: ExitStatus,
+pub struct Ended {
+    pub status: ExitStatus,
     /// What came on standard output and had not been taken.
-    pub(crate) stdout: Vec<String>,
-    pub(crate) stderr: String,
+    pub stdout: Vec<String>,
+    pub stderr: String,
 }
 
 fn command(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(tests::binary::tickfold());
+    let mut command = Command::new(crate::binary::tickfold());
     command.arg("demo").args(arguments).args(["--data-dir", "data"]).current_dir(folder);
     // A developer's own wish for logs is no part of a test.
     command.env_remove("RUST_LOG").stdin(Stdio::null());
@@ -42,21 +42,21 @@ fn command(folder: &Path, arguments: &[&str]) -> Command {
 }
 
 /// Runs a demo that is expected to end by itself.
-pub(crate) fn run(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Ended {
+pub fn run(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Ended {
     let mut command = command(folder, arguments);
     command.envs(environment.iter().copied());
     spawn(command, folder).end()
 }
 
 /// Starts a demo on a free port.
-pub(crate) fn launch(folder: &Path, arguments: &[&str]) -> Demo {
+pub fn launch(folder: &Path, arguments: &[&str]) -> Demo {
     let mut command = command(folder, arguments);
     command.args(["--port", "0"]);
     spawn(command, folder)
 }
 
 /// Starts a demo on a free port, and waits until it is ready.
-pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Demo {
+pub fn start(folder: &Path, arguments: &[&str]) -> Demo {
     let mut demo = launch(folder, arguments);
     let line = demo.stdout.recv_timeout(DEADLINE).unwrap_or_else(|_| panic!("{}", demo.log()));
     let port = line
@@ -83,18 +83,18 @@ fn spawn(mut command: Command, folder: &Path) -> Demo {
 
 impl Demo {
     /// Everything that the demos of this folder had to say.
-    pub(crate) fn log(&self) -> String {
+    pub fn log(&self) -> String {
         fs::read_to_string(&self.stderr).expect("what it wrote")
     }
 
-    pub(crate) fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         let process = self.child.id().to_string();
         let sent = Command::new("kill").args(["-s", name, &process]).status();
         assert!(sent.expect("kill starts").success());
     }
 
     /// Waits until it has ended.
-    pub(crate) fn end(mut self) -> Ended {
+    pub fn end(mut self) -> Ended {
         let from = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().expect("it is a child of ours") {
@@ -107,19 +107,19 @@ impl Demo {
         }
     }
 
-    pub(crate) fn is_listening(port: u16) -> bool {
+    pub fn is_listening(port: u16) -> bool {
         TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Value {
+    pub async fn get(&self, path: &str) -> Value {
         let url = format!("http://127.0.0.1:{}{path}", self.port);
-        let answer = tests::http_client().get(&url).send().await.expect("an answer");
+        let answer = crate::http_client().get(&url).send().await.expect("an answer");
         assert!(answer.status().is_success(), "{url}: {}", answer.status());
         answer.json().await.expect("JSON")
     }
 
     /// All bars of a symbol.
-    pub(crate) async fn bars(&self, symbol: &str) -> Vec<Value> {
+    pub async fn bars(&self, symbol: &str) -> Vec<Value> {
         let query =
             format!("exchange=binance&symbol={symbol}&from=2020-01-01T00:00:00Z&limit=5000");
         let page = self.get(&format!("/v1/bars?{query}")).await;
@@ -128,7 +128,7 @@ impl Demo {
     }
 
     /// Asks again and again until the answer is what is waited for.
-    pub(crate) async fn bars_until(&self, symbol: &str, wanted: impl Fn(&[Value]) -> bool) {
+    pub async fn bars_until(&self, symbol: &str, wanted: impl Fn(&[Value]) -> bool) {
         let from = Instant::now();
         while !wanted(&self.bars(symbol).await) {
             assert!(from.elapsed() < DEADLINE, "it does not happen: {}", self.log());
@@ -146,7 +146,7 @@ impl Drop for Demo {
 }
 
 /// All files below a folder whose name ends so.
-pub(crate) fn files(folder: &Path, suffix: &str) -> Vec<PathBuf> {
+pub fn files(folder: &Path, suffix: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
@@ -160,7 +160,7 @@ pub(crate) fn files(folder: &Path, suffix: &str) -> Vec<PathBuf> {
     found
 }
 
-pub(crate) fn gunzip(path: &Path) -> Vec<u8> {
+pub fn gunzip(path: &Path) -> Vec<u8> {
     let mut plain = Vec::new();
     let mut packed = flate2::read::MultiGzDecoder::new(File::open(path).expect("a file"));
     packed.read_to_end(&mut plain).expect("gzip");

@@ -1,0 +1,1 @@
+//! Lines to Kinesis, and from there into objects.
