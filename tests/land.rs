@@ -3,9 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read;
 
-use flate2::read::MultiGzDecoder;
 use land::{Event, handle};
 use market::{Minute, Trade};
 use serde_json::Value;
@@ -26,27 +24,6 @@ async fn retry_from(bucket: &Bucket, event: Event) -> Option<String> {
     Some(failures.first()?["itemIdentifier"].as_str().expect("a number").to_owned())
 }
 
-/// All objects below a folder of the bucket, with their text.
-fn below(bucket: &Bucket, folder: &str) -> BTreeMap<String, String> {
-    let mut found = BTreeMap::new();
-    let mut folders = vec![bucket.files().join(folder)];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            let path = entry.path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let mut text = String::new();
-            let bytes = fs::read(&path).expect("an object");
-            MultiGzDecoder::new(&bytes[..]).read_to_string(&mut text).expect("lines");
-            let key = path.strip_prefix(bucket.files()).expect("below").display().to_string();
-            found.insert(key, text);
-        }
-    }
-    found
-}
-
 /// Trades as records that are numbered from 100.
 fn records(trades: &[Trade]) -> Vec<Value> {
     let record = |(at, trade): (usize, &Trade)| {
@@ -65,10 +42,10 @@ async fn the_example_event_does_what_it_says() {
     let bucket = Bucket::start().await;
     let event = || serde_json::from_str(include_str!("../events/land.json")).expect("an event");
     assert_eq!(retry_from(&bucket, event()).await, None);
-    let objects = below(&bucket, "raw");
+    let objects = bucket.below("raw");
     let counts: Vec<_> = objects.values().map(|text| text.lines().count()).collect();
     assert_eq!(counts, [2, 2]);
-    let dead = below(&bucket, "dead");
+    let dead = bucket.below("dead");
     let (key, text) = dead.first_key_value().expect("one line belongs nowhere");
     assert!(key.starts_with("dead/date=2026-11-20/000000000006-4959"), "{key}");
     let line: Value = serde_json::from_str(text).expect("one line of JSON");
@@ -78,7 +55,7 @@ async fn the_example_event_does_what_it_says() {
     assert!(origin.starts_with("shardId-000000000006:4959"), "{origin}");
 
     assert_eq!(retry_from(&bucket, event()).await, None);
-    assert_eq!((below(&bucket, "raw"), below(&bucket, "dead")), (objects, dead), "twice is once");
+    assert_eq!((bucket.below("raw"), bucket.below("dead")), (objects, dead), "twice is once");
 }
 
 #[tokio::test]
@@ -90,7 +67,7 @@ async fn a_line_goes_to_its_own_minute_byte_for_byte_and_its_row_is_right() {
     assert_eq!(retry_from(&bucket, batch(&records(&all))).await, None);
     let (noon, later): (Vec<_>, Vec<_>) =
         all.into_iter().partition(|trade| trade.time.micros() < NOON + MINUTE);
-    let objects = below(&bucket, "raw");
+    let objects = bucket.below("raw");
     let expected = BTreeMap::from([
         (key("1200", 100, 121), lines(&noon)),
         (key("1201", 160, 60), lines(&later)),
@@ -119,7 +96,7 @@ async fn after_a_failure_the_retry_writes_the_same_objects() {
         (1..).zip(minutes).map(|(id, minute)| trade(id, NOON + minute * MINUTE)).collect();
     let records = records(&all);
     assert_eq!(retry_from(&undisturbed, batch(&records)).await, None);
-    let expected = below(&undisturbed, "raw");
+    let expected = undisturbed.below("raw");
     assert_eq!(expected.len(), 4);
 
     let bucket = Bucket::start().await;
@@ -131,10 +108,10 @@ async fn after_a_failure_the_retry_writes_the_same_objects() {
     // The third record: the object of 12:02 begins with the fourth, that of 12:01 before it.
     assert_eq!(from.as_deref(), Some("102"));
     fs::remove_file(&obstacle).expect("gone");
-    let whole = below(&bucket, "raw");
+    let whole = bucket.below("raw");
     assert_eq!(whole.len(), 3, "the others are written");
     assert_eq!(retry_from(&bucket, batch(&records[2..])).await, None);
-    assert_eq!(below(&bucket, "raw"), expected);
+    assert_eq!(bucket.below("raw"), expected);
 }
 
 #[tokio::test]
@@ -163,9 +140,10 @@ async fn what_cannot_be_placed_is_kept_and_blocks_nothing() {
         (0..).zip(bodies).map(|(at, body)| record(SHARD, &format!("{at}"), body)).collect();
     records[5]["kinesis"]["data"] = "no base64".into();
     assert_eq!(retry_from(&bucket, batch(&records)).await, None);
-    let raw = below(&bucket, "raw");
+    let raw = bucket.below("raw");
     assert_eq!(raw.into_values().collect::<Vec<_>>(), [format!("{line}\n{priceless}\n")]);
-    let dead: Vec<Value> = below(&bucket, "dead")
+    let dead: Vec<Value> = bucket
+        .below("dead")
         .values()
         .flat_map(|text| text.lines())
         .map(|line| serde_json::from_str(line).expect("JSON"))

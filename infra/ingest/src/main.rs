@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
-/// Listens to exchanges and writes every trade to Kafka.
+/// Listens to exchanges and writes every trade to Kafka or Kinesis.
 #[derive(Parser)]
 #[command(name = "ingest", version)]
 struct Arguments {

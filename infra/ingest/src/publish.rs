@@ -20,6 +20,7 @@ use health::Health;
 use producer::{Event, Producer};
 
 mod health;
+pub(crate) mod kinesis;
 mod producer;
 
 /// A refused line is worth little haste: librdkafka has repeated by itself whatever can pass.
@@ -34,7 +35,7 @@ const TICK: Duration = Duration::from_millis(100);
 pub(crate) struct Published {
     pub(crate) acknowledged: u64,
     pub(crate) resent: u64,
-    /// Trades that Kafka has not acknowledged in time. It may have some of them nevertheless.
+    /// Trades that were not acknowledged in time. Some of them may be there nevertheless.
     pub(crate) undelivered: Vec<Trade>,
 }
 
@@ -109,7 +110,7 @@ impl<'a> Publisher<'a> {
             failed_at: Instant::now(),
             acknowledged: 0,
             resent: 0,
-            health: Health::new(&kafka.brokers),
+            health: Health::new(kafka),
         })
     }
 

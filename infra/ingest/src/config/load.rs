@@ -34,14 +34,25 @@ impl Config {
         let file = file.or_else(|| env("INGEST_CONFIG").map(|said| said.value.into()));
         let document = file.map(Document::read).transpose()?.unwrap_or_default();
 
+        let sink = env("INGEST_SINK").or(document.sink);
+        let to_kinesis = sink.as_ref().map(read_sink).transpose()?.unwrap_or(false);
         let brokers = env("KAFKA_BROKERS").or(document.brokers);
-        let brokers = brokers.context(
-            "kafka.brokers: missing; set KAFKA_BROKERS, or brokers under [kafka] in the file, to \
-             host:port",
-        )?;
-        check_brokers(&brokers)?;
-        let feeds = feeds(RawFeed::of_env(&env)?, document.feeds)?;
-        let mut config = Config::new(brokers.value, feeds);
+        let stream = env("KINESIS_STREAM").or(document.stream);
+        let feeds = || feeds(RawFeed::of_env(&env)?, document.feeds);
+        let mut config = if to_kinesis {
+            let stream = stream.context(
+                "kinesis.stream: missing; set KINESIS_STREAM, or stream under [kinesis] in the file",
+            )?;
+            check_stream(&stream)?;
+            Config::kinesis(stream.value, feeds()?)
+        } else {
+            let brokers = brokers.context(
+                "kafka.brokers: missing; set KAFKA_BROKERS, or brokers under [kafka] in the file, \
+                 to host:port",
+            )?;
+            check_brokers(&brokers)?;
+            Config::new(brokers.value, feeds()?)
+        };
         let drain = seconds_of_env(&env, "INGEST_DRAIN_SECONDS", "drain_seconds")?;
         if let Some(drain) = drain.or(document.drain) {
             config.drain = drain.seconds("drain_seconds", DRAIN_SECONDS)?;
@@ -90,7 +101,9 @@ fn seconds_of_env(
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    sink: Option<Spanned<String>>,
     kafka: Option<FileKafka>,
+    kinesis: Option<FileKinesis>,
     #[serde(default)]
     feed: Vec<Spanned<FileFeed>>,
     drain_seconds: Option<Spanned<i64>>,
@@ -100,6 +113,12 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct FileKafka {
     brokers: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileKinesis {
+    stream: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -115,6 +134,8 @@ struct FileFeed {
 /// The file's values, each with its line.
 #[derive(Default)]
 struct Document {
+    sink: Option<Said<String>>,
+    stream: Option<Said<String>>,
     brokers: Option<Said<String>>,
     feeds: Vec<RawFeed>,
     drain: Option<Said<i64>>,
@@ -127,7 +148,10 @@ impl Document {
             .with_context(|| format!("the configuration {path_text} cannot be read"))?;
         let lines = Lines { path: path_text, text: &text };
         let file: File = toml::from_str(&text).map_err(|error| lines.refuse(&error))?;
+        let stream = file.kinesis.and_then(|kinesis| kinesis.stream);
         Ok(Document {
+            sink: file.sink.map(|said| lines.said(said)),
+            stream: stream.map(|said| lines.said(said)),
             brokers: file.kafka.and_then(|kafka| kafka.brokers).map(|said| lines.said(said)),
             feeds: file.feed.into_iter().map(|feed| lines.feed(feed)).collect(),
             drain: file.drain_seconds.map(|said| lines.said(said)),
@@ -295,6 +319,24 @@ fn read_url(said: &Said<String>) -> anyhow::Result<String> {
     });
     let why = || format!("{:?} is not a base such as wss://stream.example.com:9443", said.value);
     good.then(|| text.to_owned()).ok_or_else(|| said.refuse("feed.url", why()))
+}
+
+/// Whether it is Kinesis.
+fn read_sink(said: &Said<String>) -> anyhow::Result<bool> {
+    match said.value.as_str() {
+        "kafka" => Ok(false),
+        "kinesis" => Ok(true),
+        other => Err(said.refuse("sink", format!("{other:?} is neither kafka nor kinesis"))),
+    }
+}
+
+fn check_stream(said: &Said<String>) -> anyhow::Result<()> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+    if (1..=128).contains(&said.value.len()) && said.value.bytes().all(allowed) {
+        return Ok(());
+    }
+    let why = format!("{:?} is no stream's name (1 to 128 of A-Z a-z 0-9 _ . -)", said.value);
+    Err(said.refuse("kinesis.stream", why))
 }
 
 fn check_brokers(said: &Said<String>) -> anyhow::Result<()> {
