@@ -21,10 +21,13 @@ at_least() { printf '%s\n' "$1" "$2" | sort -VC; } # at_least WANTED FOUND
 
 # One line for each thing that is not there: its package, then what it is for.
 missing() {
-    # librdkafka is built from source by bash and make, its C++ half with it. All its options are
-    # off: headers of zlib or OpenSSL, pkg-config and Python change nothing, here or not.
+    # librdkafka is built from source by bash and make, its C++ half with it. Of its options only
+    # TLS is on, with the system's OpenSSL, which pkg-config finds.
     has cc && has c++ && has make ||
         echo "build-essential a C and C++ compiler and make (librdkafka, ring, SQLite)"
+    has pkg-config || echo "pkg-config pkg-config (finds OpenSSL)"
+    pkg-config --exists openssl 2>/dev/null || [ -n "${OPENSSL_DIR:-}" ] ||
+        echo "libssl-dev OpenSSL's headers (librdkafka)"
     [ -s "${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}" ] ||
         echo "ca-certificates root certificates (HTTPS)"
     found=$(node --version 2>/dev/null) && at_least "$node" "${found#v}" ||

@@ -1,14 +1,16 @@
 //! Ingest and Apache Kafka itself: what was acknowledged is there, in order, whatever happens to
 //! the broker; and what is wrong with a topic is said.
 
+use std::io::{self, Write};
 use std::process::Stdio;
+use std::sync::Mutex;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use ingest::Report;
+use ingest::{Config, Report, Security};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Timestamp;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
-use tests::kafka::Kafka;
+use tests::kafka::{Kafka, TOPIC_SETTINGS};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
@@ -117,6 +119,77 @@ async fn a_missing_topic_is_named_and_its_lines_wait_for_it() {
     kafka.create_topic(TOPIC, 4, &[]).await;
     let broker = Broker::Kafka(kafka);
     broker.content(&SYMBOLS, 1).await;
+}
+
+fn with_tokens(kafka: &Kafka, principal: &str, lifetime: Duration, config: &mut Config) {
+    let ours = running::kafka(config);
+    ours.brokers = kafka.brokers_with_tokens();
+    ours.security = Security::Unsecured { principal: principal.to_owned(), lifetime };
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_wants_tokens_gets_a_new_one_before_the_last_expires() {
+    const LIFETIME: Duration = Duration::from_secs(5);
+    let Some(kafka) = Kafka::start("tokens", "not tested").await else { return };
+    kafka.create_topic(TOPIC, 4, &TOPIC_SETTINGS).await;
+    let mut broker = Broker::Kafka(kafka);
+    let mut exchange = Exchange::start().await;
+    let mut config = config(&exchange, &broker);
+    let Broker::Kafka(kafka) = &broker else { panic!("as it was made") };
+    with_tokens(kafka, "ingest", LIFETIME, &mut config);
+    let running = start(config);
+    let session = exchange.session().await;
+    SYMBOLS.iter().for_each(|symbol| session.send(agg_trade(symbol, 1, 1)));
+    broker.content(&SYMBOLS, 1).await;
+    // The broker ends connections whose token has expired, and after a crash it knows none.
+    tokio::time::sleep(LIFETIME * 2).await;
+    SYMBOLS.iter().for_each(|symbol| session.send(agg_trade(symbol, 2, 2)));
+    broker.content(&SYMBOLS, 2).await;
+    broker.kill();
+    broker.restart();
+    SYMBOLS.iter().for_each(|symbol| session.send(agg_trade(symbol, 3, 3)));
+    broker.content(&SYMBOLS, 3).await;
+    let report = running.stop().await.expect("everything is acknowledged");
+    assert_eq!((report.received, report.published, report.resent), (6, 6, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_token_is_told_in_the_brokers_words() {
+    static LOG: Mutex<String> = Mutex::new(String::new());
+    struct Log;
+    impl Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            LOG.lock().expect("no panic").push_str(&String::from_utf8_lossy(bytes));
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    tracing_subscriber::fmt().with_ansi(false).with_writer(|| Log).init();
+
+    let Some(kafka) = Kafka::start("a refused token", "not tested").await else { return };
+    kafka.create_topic(TOPIC, 4, &[]).await;
+    let broker = Broker::Kafka(kafka);
+    let mut exchange = Exchange::start().await;
+    let mut config = config(&exchange, &broker);
+    let Broker::Kafka(kafka) = &broker else { panic!("as it was made") };
+    with_tokens(kafka, "", Duration::from_secs(60), &mut config);
+    config.drain = Duration::from_secs(1);
+    let running = start(config);
+    let session = exchange.session().await;
+    session.send(agg_trade("BTCUSDT", 1, 1));
+    let told = async {
+        while !LOG.lock().expect("no panic").contains("has acknowledged nothing") {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    soon("a complaint", told).await;
+    let error = running.stop().await.expect_err("it is not delivered").to_string();
+    assert!(error.ends_with("within 1 s: 1 lines: 1 of binance BTCUSDT (ids 1)"), "{error}");
+    let log = LOG.lock().expect("no panic").clone();
+    let line = log.lines().find(|line| line.contains("has acknowledged nothing")).expect("it is");
+    assert!(line.contains("SASL authentication error"), "{line}");
 }
 
 /// Half an hour is too long for a test: the settings are the same ones, the numbers are not.

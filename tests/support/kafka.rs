@@ -41,10 +41,16 @@ pub const TOPIC_SETTINGS: [(&str, &str); 5] = [
 pub struct Kafka {
     libraries: String,
     folder: TempDir,
-    port: u16,
+    ports: Ports,
     broker: Child,
     /// Each takes half a gigabyte: one at a time.
     _turn: MutexGuard<'static, ()>,
+}
+
+struct Ports {
+    plain: u16,
+    tokens: u16,
+    controller: u16,
 }
 
 impl Kafka {
@@ -65,8 +71,8 @@ impl Kafka {
 
     fn start_on(libraries: String, turn: MutexGuard<'static, ()>) -> Kafka {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let [port, controller] = free_ports();
-        let settings = settings(folder.path(), port, controller);
+        let ports = free_ports();
+        let settings = settings(folder.path(), &ports);
         fs::write(folder.path().join("server.properties"), settings).expect("written");
         let format = java(&libraries, &folder, "kafka.tools.StorageTool")
             .args(["format", "--cluster-id", "dGlja2ZvbGQtdGVzdHMtMQ", "--config"])
@@ -75,13 +81,18 @@ impl Kafka {
             .expect("Java starts");
         assert!(format.status.success(), "{}", String::from_utf8_lossy(&format.stderr));
         let broker = spawn(&libraries, &folder);
-        let mut kafka = Kafka { libraries, folder, port, broker, _turn: turn };
+        let mut kafka = Kafka { libraries, folder, ports, broker, _turn: turn };
         kafka.wait_until_ready();
         kafka
     }
 
     pub fn brokers(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        format!("127.0.0.1:{}", self.ports.plain)
+    }
+
+    /// The same broker, where it asks for OAUTHBEARER tokens; it believes unsecured ones.
+    pub fn brokers_with_tokens(&self) -> String {
+        format!("127.0.0.1:{}", self.ports.tokens)
     }
 
     /// The broker is gone, as after a power cut.
@@ -139,15 +150,26 @@ impl Drop for Kafka {
 }
 
 /// One node that is broker and controller.
-fn settings(folder: &Path, port: u16, controller: u16) -> String {
+fn settings(folder: &Path, Ports { plain, tokens, controller }: &Ports) -> String {
+    let security = "org.apache.kafka.common.security.oauthbearer";
+    let (host, validator) = ("127.0.0.1", "OAuthBearerUnsecuredValidatorCallbackHandler");
     format!(
         "
         process.roles=broker,controller
         node.id=1
-        controller.quorum.voters=1@127.0.0.1:{controller}
-        listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+        controller.quorum.voters=1@{host}:{controller}
+        listeners=PLAIN://{host}:{plain},TOKENS://{host}:{tokens},CONTROLLER://{host}:{controller}
+        advertised.listeners=PLAIN://{host}:{plain},TOKENS://{host}:{tokens}
+        listener.security.protocol.map=PLAIN:PLAINTEXT,CONTROLLER:PLAINTEXT,TOKENS:SASL_PLAINTEXT
+        sasl.enabled.mechanisms=OAUTHBEARER
+        listener.name.tokens.oauthbearer.sasl.jaas.config={security}.OAuthBearerLoginModule \
+            required unsecuredLoginStringClaim_sub=\"broker\";
+        listener.name.tokens.oauthbearer.sasl.server.callback.handler.class=\
+            {security}.internals.unsecured.{validator}
+        # A connection ends with its token, unless a new one was shown.
+        listener.name.tokens.oauthbearer.connections.max.reauth.ms=60000
         controller.listener.names=CONTROLLER
-        inter.broker.listener.name=PLAINTEXT
+        inter.broker.listener.name=PLAIN
         log.dirs={data}
         # A misspelt topic is an error, as it is where others own the broker.
         auto.create.topics.enable=false
@@ -189,9 +211,11 @@ fn java(libraries: &str, folder: &TempDir, class: &str) -> Command {
 }
 
 /// Free at this moment; the kernel gives them to nobody else for a while.
-fn free_ports() -> [u16; 2] {
-    let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
-    listeners.map(|listener| listener.local_addr().expect("an address").port())
+fn free_ports() -> Ports {
+    let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
+    let [plain, tokens, controller] =
+        listeners.map(|listener| listener.local_addr().expect("an address").port());
+    Ports { plain, tokens, controller }
 }
 
 /// Kafka's class path, or why there is none.

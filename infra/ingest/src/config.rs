@@ -19,6 +19,7 @@ mod load;
 /// | `INGEST_CONFIG` | | none | the file, where the argument `--config` names none |
 /// | `INGEST_SINK` | `sink` | `kafka` | where the lines go: `kafka` or `kinesis` |
 /// | `KAFKA_BROKERS` | `kafka.brokers` | required for Kafka | Kafka's bootstrap servers, `host:port` with commas between |
+/// | `KAFKA_SECURITY` | `kafka.security` | `plaintext` | `plaintext`, or `msk-iam`: TLS, and IAM's credentials as the AWS SDK finds them |
 /// | `KINESIS_STREAM` | `kinesis.stream` | required for Kinesis | the stream's name; `AWS_REGION` and the like are as the AWS SDK reads them |
 /// | `INGEST_EXCHANGE` | `feed.exchange` | required | the exchange: `binance` |
 /// | `INGEST_SYMBOLS` | `feed.symbols` | required | the exchange's own names of the instruments; with commas between in the variable |
@@ -63,10 +64,22 @@ pub enum Sink {
 pub struct Kafka {
     /// Bootstrap servers, `host:port` with commas between.
     pub brokers: String,
+    pub security: Security,
     /// Lines that may be with librdkafka, not yet acknowledged.
     pub in_flight: usize,
     /// How long librdkafka itself tries to deliver a line, before it is handed back and sent anew.
     pub delivery_timeout: Duration,
+}
+
+/// How a broker knows who this is, and how nobody else knows what is said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Security {
+    /// It does not, and everybody does.
+    Plaintext,
+    /// MSK's: TLS, and tokens that are signed with the credentials that the AWS SDK finds.
+    MskIam,
+    /// No TLS, and tokens that prove nothing, for a broker of one's own; no file can say this.
+    Unsecured { principal: String, lifetime: Duration },
 }
 
 /// The stream; region, credentials and endpoint are what the AWS SDK finds in the environment.
@@ -122,6 +135,7 @@ impl Config {
     pub fn new(brokers: impl Into<String>, feeds: Vec<Feed>) -> Config {
         let kafka = Kafka {
             brokers: brokers.into(),
+            security: Security::Plaintext,
             in_flight: IN_FLIGHT,
             delivery_timeout: DELIVERY_TIMEOUT,
         };

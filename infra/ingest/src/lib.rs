@@ -23,7 +23,7 @@ mod publish;
 mod undelivered;
 mod venue;
 
-pub use config::{Config, Feed, Kafka, Kinesis, Sink, Stream};
+pub use config::{Config, Feed, Kafka, Kinesis, Security, Sink, Stream};
 
 /// What a run did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::mem;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -18,10 +19,12 @@ use crate::backoff::Backoff;
 use crate::config::Kafka;
 use health::Health;
 use producer::{Event, Producer};
+use token::Tokens;
 
 mod health;
 pub(crate) mod kinesis;
 mod producer;
+mod token;
 
 /// A refused line is worth little haste: librdkafka has repeated by itself whatever can pass.
 const RESEND: Backoff = Backoff { first: Duration::from_millis(500), cap: Duration::from_secs(5) };
@@ -47,7 +50,8 @@ pub(crate) async fn run(
 ) -> anyhow::Result<Published> {
     // Never longer than the lines in flight, and a few words of trouble.
     let (sender, mut events) = mpsc::unbounded_channel();
-    let mut publisher = Publisher::new(kafka, sender)?;
+    let tokens = Arc::new(Tokens::new(&kafka.security).await?);
+    let mut publisher = Publisher::new(kafka, tokens, sender)?;
     let mut give_up = pin!(give_up);
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -74,6 +78,7 @@ fn retire(producer: Option<Producer>) -> Option<JoinHandle<()>> {
 
 struct Publisher<'a> {
     kafka: &'a Kafka,
+    tokens: Arc<Tokens>,
     events: mpsc::UnboundedSender<Event>,
     /// None between a producer's death and its successor.
     producer: Option<Producer>,
@@ -94,11 +99,16 @@ struct Publisher<'a> {
 }
 
 impl<'a> Publisher<'a> {
-    fn new(kafka: &'a Kafka, events: mpsc::UnboundedSender<Event>) -> anyhow::Result<Self> {
-        let producer = Producer::new(kafka, 0, events.clone())
+    fn new(
+        kafka: &'a Kafka,
+        tokens: Arc<Tokens>,
+        events: mpsc::UnboundedSender<Event>,
+    ) -> anyhow::Result<Self> {
+        let producer = Producer::new(kafka, &tokens, 0, events.clone())
             .with_context(|| format!("no Kafka producer for {}", kafka.brokers))?;
         Ok(Publisher {
             kafka,
+            tokens,
             events,
             producer: Some(producer),
             generation: 0,
@@ -200,7 +210,7 @@ impl<'a> Publisher<'a> {
             return;
         }
         if self.producer.is_none() {
-            match Producer::new(self.kafka, self.generation, self.events.clone()) {
+            match Producer::new(self.kafka, &self.tokens, self.generation, self.events.clone()) {
                 Ok(producer) => self.producer = Some(producer),
                 Err(error) => {
                     self.health.trouble(error.to_string());

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ingest::{Config, Feed, Sink, Stream};
+use ingest::{Config, Feed, Security, Sink, Stream};
 use market::Exchange;
 
 /// Loads `file` as `ingest.toml`, with `env` as the environment; the folder's name is cut out of
@@ -116,6 +116,21 @@ fn lines_may_go_to_kinesis() {
     ] {
         assert_eq!(load(FILE, env), Err(refusal.to_owned()));
     }
+}
+
+#[test]
+fn msk_is_asked_for_by_name() {
+    let security = |config: Config| match config.sink {
+        Sink::Kafka(kafka) => kafka.security,
+        Sink::Kinesis(kinesis) => panic!("{kinesis}"),
+    };
+    assert_eq!(security(load(FILE, &[]).expect("the file")), Security::Plaintext);
+    let file = FILE.replace("[kafka]", "[kafka]\nsecurity = \"msk-iam\"");
+    assert_eq!(security(load(&file, &[]).expect("the file")), Security::MskIam);
+    let env = [("KAFKA_SECURITY", "plaintext")];
+    assert_eq!(security(load(&file, &env).expect("the file")), Security::Plaintext);
+    let refusal = "KAFKA_SECURITY: kafka.security: \"ssl\" is neither plaintext nor msk-iam";
+    assert_eq!(load(FILE, &[("KAFKA_SECURITY", "ssl")]), Err(refusal.to_owned()));
 }
 
 #[test]

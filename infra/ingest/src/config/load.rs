@@ -12,7 +12,7 @@ use serde::Deserialize;
 use tokio_tungstenite::tungstenite::http::Uri;
 use toml::Spanned;
 
-use super::{Config, Feed, Stream};
+use super::{Config, Feed, Security, Sink, Stream};
 use crate::venue;
 
 /// From a second, for tests, to a day, which is no watchdog any more.
@@ -37,6 +37,7 @@ impl Config {
         let sink = env("INGEST_SINK").or(document.sink);
         let to_kinesis = sink.as_ref().map(read_sink).transpose()?.unwrap_or(false);
         let brokers = env("KAFKA_BROKERS").or(document.brokers);
+        let security = env("KAFKA_SECURITY").or(document.security);
         let stream = env("KINESIS_STREAM").or(document.stream);
         let feeds = || feeds(RawFeed::of_env(&env)?, document.feeds);
         let mut config = if to_kinesis {
@@ -51,7 +52,11 @@ impl Config {
                  to host:port",
             )?;
             check_brokers(&brokers)?;
-            Config::new(brokers.value, feeds()?)
+            let mut config = Config::new(brokers.value, feeds()?);
+            if let (Some(said), Sink::Kafka(kafka)) = (&security, &mut config.sink) {
+                kafka.security = read_security(said)?;
+            }
+            config
         };
         let drain = seconds_of_env(&env, "INGEST_DRAIN_SECONDS", "drain_seconds")?;
         if let Some(drain) = drain.or(document.drain) {
@@ -113,6 +118,7 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct FileKafka {
     brokers: Option<Spanned<String>>,
+    security: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -134,6 +140,7 @@ struct FileFeed {
 /// The file's values, each with its line.
 #[derive(Default)]
 struct Document {
+    security: Option<Said<String>>,
     sink: Option<Said<String>>,
     stream: Option<Said<String>>,
     brokers: Option<Said<String>>,
@@ -149,10 +156,13 @@ impl Document {
         let lines = Lines { path: path_text, text: &text };
         let file: File = toml::from_str(&text).map_err(|error| lines.refuse(&error))?;
         let stream = file.kinesis.and_then(|kinesis| kinesis.stream);
+        let (brokers, security) =
+            file.kafka.map_or((None, None), |kafka| (kafka.brokers, kafka.security));
         Ok(Document {
             sink: file.sink.map(|said| lines.said(said)),
             stream: stream.map(|said| lines.said(said)),
-            brokers: file.kafka.and_then(|kafka| kafka.brokers).map(|said| lines.said(said)),
+            brokers: brokers.map(|said| lines.said(said)),
+            security: security.map(|said| lines.said(said)),
             feeds: file.feed.into_iter().map(|feed| lines.feed(feed)).collect(),
             drain: file.drain_seconds.map(|said| lines.said(said)),
         })
@@ -327,6 +337,17 @@ fn read_sink(said: &Said<String>) -> anyhow::Result<bool> {
         "kafka" => Ok(false),
         "kinesis" => Ok(true),
         other => Err(said.refuse("sink", format!("{other:?} is neither kafka nor kinesis"))),
+    }
+}
+
+fn read_security(said: &Said<String>) -> anyhow::Result<Security> {
+    match said.value.as_str() {
+        "plaintext" => Ok(Security::Plaintext),
+        "msk-iam" => Ok(Security::MskIam),
+        other => {
+            Err(said
+                .refuse("kafka.security", format!("{other:?} is neither plaintext nor msk-iam")))
+        }
     }
 }
 

@@ -1,9 +1,13 @@
 //! librdkafka, set up for lines that must not be lost: what is sent comes back as an event, with
 //! or without success; decides nothing about what to do then.
 
+use std::error::Error;
+use std::sync::Arc;
+
 use market::Trade;
 use rdkafka::ClientConfig;
 use rdkafka::ClientContext;
+use rdkafka::client::OAuthToken;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
@@ -11,7 +15,8 @@ use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProd
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::debug;
 
-use crate::config::Kafka;
+use super::token::Tokens;
+use crate::config::{Kafka, Security};
 
 /// Lines wait so long for others to share a request with; a minute's row does not notice.
 const LINGER_MS: &str = "10";
@@ -40,6 +45,7 @@ pub(super) struct Producer(ThreadedProducer<Context>);
 struct Context {
     events: UnboundedSender<Event>,
     generation: u32,
+    tokens: Arc<Tokens>,
 }
 
 impl Producer {
@@ -47,10 +53,20 @@ impl Producer {
     /// takes.
     pub(super) fn new(
         kafka: &Kafka,
+        tokens: &Arc<Tokens>,
         generation: u32,
         events: UnboundedSender<Event>,
     ) -> KafkaResult<Producer> {
-        let producer = ClientConfig::new()
+        let mut config = ClientConfig::new();
+        if let Some(protocol) = match kafka.security {
+            Security::Plaintext => None,
+            Security::MskIam => Some("SASL_SSL"),
+            Security::Unsecured { .. } => Some("SASL_PLAINTEXT"),
+        } {
+            config.set("security.protocol", protocol).set("sasl.mechanisms", "OAUTHBEARER");
+        }
+        let tokens = Arc::clone(tokens);
+        let producer = config
             .set("client.id", "tickfold-ingest")
             .set("bootstrap.servers", &kafka.brokers)
             // With it come acks=all and repetition without duplicates or reordering.
@@ -63,7 +79,7 @@ impl Producer {
             .set("reconnect.backoff.max.ms", RECONNECT_MAX_MS)
             .set("socket.connection.setup.timeout.ms", CONNECT_TIMEOUT_MS)
             .set("socket.keepalive.enable", "true")
-            .create_with_context(Context { events, generation })?;
+            .create_with_context(Context { events, generation, tokens })?;
         Ok(Producer(producer))
     }
 
@@ -99,6 +115,13 @@ pub(super) fn explain(error: &KafkaError, trade: &Trade) -> String {
 }
 
 impl ClientContext for Context {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    /// Asked for at the beginning, and whenever four fifths of a token's life are over.
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.tokens.make().map_err(|error| format!("{error:#}").replace('\0', " ").into())
+    }
+
     /// librdkafka repeats itself as long as a broker is away; what matters of it comes as
     /// [`Event::Trouble`] too.
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
@@ -106,6 +129,10 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        // Only a summary: why each of them is down was told before.
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
+            return;
+        }
         let fatal = error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal);
         let what = if reason.is_empty() { error.to_string() } else { reason.to_owned() };
         // Nobody listens any more once everything is delivered or given up.
