@@ -178,7 +178,9 @@ async fn a_demo_fills_its_chart_lives_ends_cleanly_and_goes_on_where_it_ended() 
     rows_are_what_was_made(&data, &rows);
     assert_eq!(of_trades(&refolded(&data)), of_trades(&rows));
     for (symbol, first_rows) in &first_rows {
-        assert!(rows[symbol].len() > first_rows.len(), "{symbol}");
+        // The one that was waited for has more; another one may have had a quiet minute.
+        let more = usize::from(symbol == "BTCUSDT");
+        assert!(rows[symbol].len() >= first_rows.len() + more, "{symbol}");
         // Behind it the history of the second start may repeat trades.
         let untouched = first_rows.iter().take_while(|row| row.minute < resume).count();
         assert!(untouched >= 1_200, "{symbol}: {untouched}");
