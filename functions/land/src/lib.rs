@@ -1,5 +1,5 @@
-//! The `land` function: a batch of a Kinesis stream -> the objects that Vector would have written of
-//! the same lines; checks no more of a line than where it belongs, and folds nothing.
+//! The `land` function: a batch of a Kinesis stream -> the objects that Vector would have written
+//! of the same lines; checks no more of a line than where it belongs, and folds nothing.
 //!
 //! Objects are named by what they hold, so that a batch that is delivered again writes the same
 //! ones. A line that belongs nowhere is kept under `dead/`, and holds nothing up.
