@@ -9,6 +9,8 @@ unexport MAKEFLAGS
 
 # Passed on to `tickfold demo`: make demo ARGS="--port 8080 --seed 7"
 ARGS ?=
+# What `make package` builds for: arm64 or x86-64.
+ARCH ?= arm64
 
 page := functions/query/page
 installed := $(page)/node_modules/.package-lock.json
@@ -16,7 +18,13 @@ dist := $(addprefix $(page)/dist/,index.html page.js page.css)
 made := -name node_modules -o -name dist -o -name page.png
 sources := $(shell find $(page) \( $(made) \) -prune -o -type f -print)
 
-.PHONY: help demo test check page build picture clean setup-build setup-test
+# Named by their packages, so that no other member adds its features to them, nor its program.
+functions := $(patsubst functions/%/Cargo.toml,--package %,$(wildcard functions/*/Cargo.toml))
+
+get_cargo_lambda := python3 -m venv ~/.cargo-lambda && ~/.cargo-lambda/bin/pip install \
+	cargo-lambda && export PATH="$$HOME/.cargo-lambda/bin:$$PATH"
+
+.PHONY: help demo test check page build package picture clean setup-build setup-test
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,7 +35,7 @@ demo: setup-build page ## Everything on this machine, and a page; ARGS="--port 8
 	cargo run --locked --bin tickfold -- demo $(ARGS)
 
 test: setup-test page ## All tests
-	cargo test --workspace --locked
+	cargo test --workspace --locked --no-fail-fast
 
 check: setup-build page ## Format, lints, layering, documentation, the page's types
 	cargo fmt --all --check
@@ -39,7 +47,12 @@ check: setup-build page ## Format, lints, layering, documentation, the page's ty
 page: $(dist) ## The page that the query function serves
 
 build: setup-build page ## All programs, for this machine, unoptimised
-	cargo build --workspace --locked
+	cargo build --workspace --bins --locked
+
+package: setup-build page ## The functions as zip files for AWS Lambda; ARCH=x86-64
+	@cargo lambda --version >/dev/null 2>&1 || { echo "tickfold needs cargo-lambda; run this line,\
+	 then try again:" >&2; echo '$(get_cargo_lambda)'; exit 1; }
+	cargo lambda build --release --locked --$(ARCH) --output-format zip $(functions)
 
 picture: setup-test page ## A new picture of the page, taken by its browser test
 	TICKFOLD_PICTURE="$(abspath $(page)/page.png)" cargo test -p tests --test page --locked

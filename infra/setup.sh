@@ -2,9 +2,9 @@
 # Puts what tickfold is built and tested with on a Debian or Ubuntu machine, by apt.
 # It is no version manager, Rust comes from rustup; and it starts and configures no service.
 #
-#   infra/setup.sh build               compilers, make, Node.js with npm, Rust
-#   infra/setup.sh test                the same, PostgreSQL's programs, Chromium with a font, Java
-#                                      with Maven, which loads Kafka
+#   infra/setup.sh build               compilers, make, OpenSSL's headers, Node.js with npm, Rust
+#   infra/setup.sh test                the same, PostgreSQL's and MariaDB's programs, Chromium with
+#                                      a font, Java with Maven, which loads Kafka
 #   infra/setup.sh install PACKAGE...  what the other two run as root
 set -eu
 cd "$(dirname "$0")/.."
@@ -37,6 +37,10 @@ missing() {
     # Debian keeps the server's programs off the PATH.
     has initdb && has postgres || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 ||
         echo "postgresql initdb and postgres (the tests' own database)"
+    # The programs alone: with the package of the server itself would come a service.
+    has mariadbd || [ -x /usr/sbin/mariadbd ] ||
+        echo "mariadb-server-core mariadbd (the tests' own database in MySQL's place)"
+    has mariadb || echo "mariadb-client-core mariadb (to ask whether that one is up)"
     # Run, not only found: Ubuntu's chromium-browser is a stub that asks for the snap.
     runs "${CHROMIUM:-chromium}" || runs chromium-browser || runs google-chrome ||
         echo "chromium Chromium (the page's test)"

@@ -28,10 +28,14 @@ fn each_crate_knows_only_what_it_may() {
     for (package, may, must_not) in [
         ("market", &["market"][..], &io[..]),
         ("lake", &["lake", "market"], &["sqlx", "rdkafka", "lambda_runtime"]),
-        ("store", &["store", "market"], &["aws_sdk_s3", "rdkafka", "lambda_runtime"]),
+        ("store", &["store", "market"], &["aws_config", "aws_sdk_s3", "rdkafka", "lambda_runtime"]),
         ("aggregate", &["aggregate", "lake", "store", "market"], &["rdkafka", "libsqlite3_sys"]),
         ("land", &["land", "lake", "market"], &["sqlx", "rdkafka", "libsqlite3_sys"]),
-        ("query", &["query", "store", "market"], &["aws_sdk_s3", "rdkafka", "libsqlite3_sys"]),
+        (
+            "query",
+            &["query", "store", "market"],
+            &["aws_config", "aws_sdk_s3", "rdkafka", "libsqlite3_sys"],
+        ),
         ("ingest", &["ingest", "market"], &[&["sqlx", "aws_sdk_s3"][..], &lambda].concat()),
     ] {
         let found = dependencies(package);

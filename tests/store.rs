@@ -108,6 +108,23 @@ async fn concurrent_writers_end_with_the_largest_set() {
     }
 }
 
+/// All of them find the rows missing; each row is written once, and counted once.
+#[tokio::test]
+async fn concurrent_writers_of_the_same_new_rows_write_each_once() {
+    const WRITERS: usize = 8;
+    for database in Database::all().await {
+        let rows = bars(trades(1, 1_000, 500), 1);
+        let mut writers = JoinSet::new();
+        for _ in 0..WRITERS {
+            let (store, rows) = (database.store(), rows.clone());
+            writers.spawn(async move { store.put_newer(&rows).await.expect("written") });
+        }
+        let written: u64 = writers.join_all().await.iter().sum();
+        assert_eq!(written, rows.len() as u64, "{}", database.name);
+        assert_eq!(stored(&database.store()).await, rows, "{}", database.name);
+    }
+}
+
 #[tokio::test]
 async fn folds_of_equally_many_objects_converge_whoever_commits_first() {
     for database in Database::all().await {
@@ -183,10 +200,10 @@ async fn symbols_are_listed_with_their_span() {
 #[tokio::test]
 async fn errors_say_what_is_wrong_and_hide_the_password() {
     let error = |url: &str| Store::connect(url, 1).expect_err(url).to_string();
-    let mysql = error("oracle://me:secret@host/db");
     assert_eq!(
-        mysql,
-        "DATABASE_URL: oracle is no database known here; expected postgres:// or sqlite://"
+        error("oracle://me:secret@host/db"),
+        "DATABASE_URL: oracle is no database known here; \
+         expected postgres:// or mysql:// or sqlite://"
     );
     assert!(error("bars.db").starts_with("DATABASE_URL: no scheme is no database"));
     assert!(error("postgres://host:port/db").starts_with("DATABASE_URL: "));

@@ -94,10 +94,29 @@ impl Bucket {
         found
     }
 
+    /// What a function's program reads of its environment to reach this bucket.
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        let (access, secret) = self.server.keys();
+        environment(self.server.endpoint(), access, secret)
+    }
+
     /// Where the bucket's objects lie as files.
     pub fn files(&self) -> PathBuf {
         self.folder.path().join(BUCKET)
     }
+}
+
+/// What a function's program reads of its environment to reach [`BUCKET`] at a local server.
+pub fn environment(endpoint: &str, access: &str, secret: &str) -> Vec<(&'static str, String)> {
+    let pairs = [
+        ("BUCKET", BUCKET),
+        ("S3_PATH_STYLE", "true"),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ENDPOINT_URL_S3", endpoint),
+        ("AWS_ACCESS_KEY_ID", access),
+        ("AWS_SECRET_ACCESS_KEY", secret),
+    ];
+    pairs.map(|(name, value)| (name, value.to_owned())).into()
 }
 
 /// A queue's batch: one message for each key, whose id is its place: `m0`, `m1`, ...

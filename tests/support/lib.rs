@@ -6,11 +6,15 @@ pub mod captures;
 pub mod databases;
 pub mod demo;
 pub mod kafka;
+pub mod mariadb;
 pub mod moto;
 pub mod postgres;
 pub mod replay;
+pub mod runtime;
 pub mod stream;
+pub mod tls;
 pub mod trades;
+mod unprivileged;
 
 use std::io::{self, Write};
 

@@ -70,7 +70,7 @@ impl Moto {
         aws_sdk_s3::Client::from_conf(config.build())
     }
 
-    /// An operation of a service that speaks AWS's JSON protocol: `("sqs", "AmazonSQS.SendMessage")`.
+    /// An operation of a service that speaks the JSON protocol: `("sqs", "AmazonSQS.SendMessage")`.
     pub async fn call(&self, service: &str, target: &str, parameters: &Value) -> Value {
         // moto finds the service by the scope of the signature, and checks nothing else of it.
         let scope = format!("{KEY}/20261120/{REGION}/{service}/aws4_request");

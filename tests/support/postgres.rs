@@ -1,8 +1,7 @@
 //! A private PostgreSQL server for the tests of one process: its own folder, reached by a socket in
 //! it, gone with the last test that uses it. No system cluster is touched.
 
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, Weak};
@@ -10,12 +9,19 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::tls::Identity;
+use crate::unprivileged;
+
 /// It takes one to two seconds on an idle machine.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
+
+const DEFAULT_PORT: u16 = 5432;
 
 pub struct Postgres {
     server: Child,
     folder: TempDir,
+    /// Part of its socket's name.
+    port: u16,
     databases: AtomicU32,
 }
 
@@ -33,31 +39,53 @@ impl Postgres {
 
     /// A server of one's own, for a test that stops it.
     pub fn start() -> Postgres {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let data = folder.path().join("data");
-        let user = unprivileged_user();
-        if let Some((uid, gid)) = user {
-            std::os::unix::fs::chown(folder.path(), Some(uid), Some(gid)).expect("chown");
+        Postgres::run(unprivileged::folder(), DEFAULT_PORT, &["listen_addresses=".into()])
+    }
+
+    /// A server that also listens at `port` of this machine: with an identity it speaks TLS, and
+    /// lets in there whoever uses it. `app` has to give its password, unencoded as to RDS.
+    pub fn start_at(port: u16, identity: Option<&Identity>) -> Postgres {
+        let folder = unprivileged::folder();
+        let rules = folder.path().join("rules");
+        let of_app = "hostssl all app 127.0.0.1/32 password";
+        let rules_text =
+            format!("local all all trust\n{of_app}\nhost all all 127.0.0.1/32 trust\n");
+        std::fs::write(&rules, rules_text).expect("written");
+        unprivileged::give(&rules);
+        let mut settings =
+            vec!["listen_addresses=127.0.0.1".to_owned(), format!("hba_file={}", rules.display())];
+        if let Some(identity) = identity {
+            let (certificate, key) = identity.write(folder.path());
+            settings.push("ssl=on".into());
+            settings.push(format!("ssl_cert_file={}", certificate.display()));
+            settings.push(format!("ssl_key_file={}", key.display()));
         }
-        let initdb = command("initdb", user)
+        Postgres::run(folder, port, &settings)
+    }
+
+    fn run(folder: TempDir, port: u16, settings: &[String]) -> Postgres {
+        let data = folder.path().join("data");
+        let initdb = unprivileged::command(program("initdb"))
             .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"])
             .args(["--no-sync", "--no-instructions", "--pgdata"])
             .arg(&data)
             .output()
             .expect("initdb starts");
         assert!(initdb.status.success(), "{}", String::from_utf8_lossy(&initdb.stderr));
-        let server = command("postgres", user)
+        let server = unprivileged::command(program("postgres"))
             .arg("-D")
             .arg(&data)
             .arg("-k")
             .arg(folder.path())
-            .args(["-c", "listen_addresses=", "-c", "fsync=off", "-c", "autovacuum=off"])
+            .args(["-c", "fsync=off", "-c", "autovacuum=off"])
             .args(["-c", "max_connections=100", "-c", "timezone=Asia/Kolkata"])
+            .args(["-c", &format!("port={port}")])
+            .args(settings.iter().flat_map(|setting| ["-c", setting]))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .expect("postgres starts");
-        let postgres = Postgres { server, folder, databases: AtomicU32::new(0) };
+        let postgres = Postgres { server, folder, port, databases: AtomicU32::new(0) };
         let deadline = Instant::now() + START_TIMEOUT;
         while !postgres.try_sql("postgres", "select 1") {
             assert!(Instant::now() < deadline, "PostgreSQL did not start");
@@ -75,14 +103,14 @@ impl Postgres {
 
     pub fn url(&self, database: &str) -> String {
         let folder = self.folder.path().to_str().expect("UTF-8").replace('/', "%2F");
-        format!("postgres://postgres@{folder}/{database}")
+        format!("postgres://postgres@{folder}:{}/{database}", self.port)
     }
 
     fn try_sql(&self, database: &str, sql: &str) -> bool {
-        let status = program("psql")
+        let status = Command::new(program("psql"))
             .arg("-h")
             .arg(self.folder.path())
-            .args(["-U", "postgres", "-q", "-c", sql, database])
+            .args(["-p", &self.port.to_string(), "-U", "postgres", "-q", "-c", sql, database])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .status();
@@ -99,35 +127,11 @@ impl Drop for Postgres {
     }
 }
 
-/// PostgreSQL refuses to run as root.
-fn unprivileged_user() -> Option<(u32, u32)> {
-    let is_root = std::os::unix::fs::MetadataExt::uid(
-        &std::fs::metadata("/proc/self").expect("Linux has /proc/self"),
-    ) == 0;
-    let users = std::fs::read_to_string("/etc/passwd").expect("/etc/passwd");
-    let find = |name: &str| {
-        let line = users.lines().find(|line| line.split(':').next() == Some(name))?;
-        let mut fields = line.split(':').skip(2);
-        Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
-    };
-    let user = || find("postgres").or_else(|| find("nobody")).expect("a user for PostgreSQL");
-    is_root.then(user)
-}
-
-fn command(name: &str, user: Option<(u32, u32)>) -> Command {
-    let mut command = program(name);
-    command.current_dir("/");
-    if let Some((uid, gid)) = user {
-        command.uid(uid).gid(gid);
-    }
-    command
-}
-
 /// Debian keeps the server's programs beside the PATH.
-fn program(name: &str) -> Command {
+fn program(name: &str) -> PathBuf {
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut found: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
     found.sort();
     let debian = found.pop().map(|bin| bin.join(name)).filter(|path| path.exists());
-    Command::new(debian.as_deref().unwrap_or(Path::new(name)))
+    debian.unwrap_or(PathBuf::from(name))
 }

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
 use lake::{MinutePrefix, MinuteRead, ObjectKey, Refusal};
-use market::{Bar, Fold, Trade};
+use market::trade::Traces;
+use market::{Bar, BarKey, Fold, Trade};
+use store::Range;
 use tracing::{error, info, warn};
 
 use crate::App;
@@ -16,10 +18,10 @@ pub(crate) async fn fold_minute(
     minute: &MinutePrefix,
 ) -> anyhow::Result<Vec<ObjectKey>> {
     let mut unreadable = Vec::new();
-    let mut waiting = vec![minute.clone()];
+    let mut waiting = BTreeSet::from([minute.clone()]);
     // An object's strays are moved once; only then can the minutes they went to have changed.
     let mut moved = BTreeSet::new();
-    while let Some(minute) = waiting.pop() {
+    while let Some(minute) = waiting.pop_first() {
         let read = app.lake.read(&minute).await?;
         for (object, refusals) in &read.refusals {
             keep_refusals(app, object, refusals).await?;
@@ -67,10 +69,13 @@ async fn move_strays(
 
 async fn write_rows(app: &App, minute: &MinutePrefix, read: MinuteRead) -> anyhow::Result<()> {
     let refusals: Vec<_> = read.refusals.iter().flat_map(|(_, refusals)| refusals).collect();
-    // An unreadable object, or a line that does not tell its symbol, may have been any symbol's.
+    // An unreadable object, or a line that tells neither symbol nor minute, may have been any
+    // symbol's of this minute.
     let refused = |bar: &Bar| {
         let may_be = |refusal: &&&Refusal| {
-            refusal.traces.symbol.as_ref().is_none_or(|symbol| *symbol == bar.symbol)
+            let Traces { symbol, minute, .. } = &refusal.traces;
+            symbol.as_ref().is_none_or(|symbol| *symbol == bar.symbol)
+                && minute.is_none_or(|minute| minute == bar.minute)
         };
         (refusals.iter().filter(may_be).count() + read.unreadable.len()) as u64
     };
@@ -84,7 +89,10 @@ async fn write_rows(app: &App, minute: &MinutePrefix, read: MinuteRead) -> anyho
                 object_count: read.object_count,
                 ..bar
             }),
-            Err(error) => broken = Some(error),
+            Err(error) => {
+                bars.extend(no_longer_whole(app, &error.key, read.object_count).await?);
+                broken = Some(error);
+            }
         }
     }
     let written = app.store.put_newer(&bars).await?;
@@ -92,4 +100,20 @@ async fn write_rows(app: &App, minute: &MinutePrefix, read: MinuteRead) -> anyho
     info!(%minute, rows, written, "{minute}: {rows} rows, {known} of them known already");
     // The other symbols' rows are written; this one needs a person.
     broken.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// The row of a bar that could not be made anew, marked: what came since is not in it.
+async fn no_longer_whole(
+    app: &App,
+    key: &BarKey,
+    object_count: u64,
+) -> anyhow::Result<Option<Bar>> {
+    let (exchange, symbol) = (key.exchange.clone(), key.symbol.clone());
+    let range = Range { exchange, symbol, from: key.minute, to: key.minute.plus(1), limit: 1 };
+    let stored = app.store.bars(&range).await?.pop().map(|row| row.bar);
+    Ok(stored.map(|bar| Bar {
+        quarantined_count: bar.quarantined_count.max(1),
+        object_count,
+        ..bar
+    }))
 }

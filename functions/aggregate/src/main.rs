@@ -4,7 +4,7 @@ use aggregate::{App, Event, handle};
 use anyhow::Context;
 use lake::Lake;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
-use store::Store;
+use store::{Access, Store};
 
 /// One invocation at a time uses one connection; the database's budget counts on it.
 const CONNECTIONS: u32 = 1;
@@ -13,8 +13,12 @@ const CONNECTIONS: u32 = 1;
 struct Config {
     /// `BUCKET`: the bucket of trades.
     bucket: String,
-    /// `DATABASE_URL`: `postgres://user@host/db`.
+    /// `DATABASE_URL`: `postgres://user@host/db` or `mysql://user@host/db`.
     database_url: String,
+    /// `DATABASE_AUTH`: `password`, the URL's (the default), or `iam`, with this function's role.
+    /// `DATABASE_CA`: a PEM file of who may vouch for the server; with it the connection is
+    /// encrypted and to that server, or there is none.
+    database_access: Access,
     /// `S3_PATH_STYLE`: `true` for S3 servers without a name per bucket; default `false`.
     path_style: bool,
 }
@@ -26,6 +30,7 @@ impl Config {
         Ok(Config {
             bucket: required("BUCKET")?,
             database_url: required("DATABASE_URL")?,
+            database_access: Access::from_env()?,
             path_style: path_style.parse().context("S3_PATH_STYLE is neither true nor false")?,
         })
     }
@@ -36,12 +41,15 @@ async fn main() -> Result<(), Error> {
     tracing::init_default_subscriber();
     let config = Config::from_env()?;
     let client = lake::client_from_env(config.path_style).await;
-    let app = App {
-        lake: Lake::new(client, config.bucket),
-        store: Store::connect(&config.database_url, CONNECTIONS)?,
-    };
+    let app = App { store: connected(&config)?, lake: Lake::new(client, config.bucket) };
     let handle = async |event: LambdaEvent<Event>| {
         handle(&app, event.payload).await.map_err(|error| Error::from(format!("{error:#}")))
     };
     run(service_fn(handle)).await
+}
+
+/// A program that ends prints its error's `Debug`: of text, that is the text.
+fn connected(config: &Config) -> Result<Store, Error> {
+    let store = Store::connect_with(&config.database_url, CONNECTIONS, &config.database_access);
+    store.map_err(|error| Error::from(error.to_string()))
 }

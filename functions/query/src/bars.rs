@@ -163,7 +163,8 @@ fn read_parameters(pairs: &[(String, String)], now: Time) -> Result<Range, Probl
 /// The first minute that begins at this time or later.
 fn read_time(name: &str, text: &str) -> Result<Minute, Problem> {
     let time = match text.parse::<i64>() {
-        Ok(millis) => Time::from_millis_or_micros(millis).map_err(|error| error.to_string()),
+        Ok(number) => Time::from_millis_or_micros(number)
+            .map_err(|_| format!("{text} is no time between 2009 and 2100")),
         Err(_) => text.parse::<Time>().map_err(|error| error.to_string()),
     };
     let time = time.map_err(|why| {

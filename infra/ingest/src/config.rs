@@ -2,6 +2,7 @@
 //! [`Config::load`].
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use market::{Exchange, Symbol};
@@ -26,10 +27,12 @@ mod load;
 /// | `INGEST_STREAM` | `feed.stream` | `aggTrade` | `aggTrade` or `trade` (each fill of its own) |
 /// | `INGEST_URL` | `feed.url` | the exchange's public one | base of the websocket's address: `wss://host[:port]` |
 /// | `INGEST_SILENCE_SECONDS` | `feed.silence_seconds` | 60 | connect anew when no trade of any of the symbols has come for so long |
+/// | `INGEST_HEALTH` | | none | address and port that tell `ingest --health` how its lines do: `127.0.0.1:9100` |
+/// | `INGEST_HEALTH_SECONDS` | | 300 | `ingest --health` fails when nothing was acknowledged for so long |
 /// | `INGEST_DRAIN_SECONDS` | `drain_seconds` | 25 | how long a shutdown waits for acknowledgements; below the 30 s after which Docker and ECS kill |
 ///
-/// The `INGEST_` variables describe one feed; with several `[[feed]]` in the file they are an
-/// error. An empty variable counts as unset.
+/// `INGEST_EXCHANGE` to `INGEST_SILENCE_SECONDS` describe one feed; with several `[[feed]]` in the
+/// file they are an error. An empty variable counts as unset.
 ///
 /// ```toml
 /// drain_seconds = 25
@@ -50,6 +53,8 @@ pub struct Config {
     pub queued: usize,
     /// How long a shutdown waits for acknowledgements.
     pub drain: Duration,
+    /// Where it is told how long ago a line was acknowledged; see [`crate::check_health`].
+    pub health: Option<SocketAddr>,
 }
 
 /// Where lines go.
@@ -139,12 +144,12 @@ impl Config {
             in_flight: IN_FLIGHT,
             delivery_timeout: DELIVERY_TIMEOUT,
         };
-        Config { sink: Sink::Kafka(kafka), feeds, queued: QUEUED, drain: DRAIN }
+        Config { sink: Sink::Kafka(kafka), feeds, queued: QUEUED, drain: DRAIN, health: None }
     }
 
     pub fn kinesis(stream: impl Into<String>, feeds: Vec<Feed>) -> Config {
         let kinesis = Kinesis { stream: stream.into(), in_flight: IN_FLIGHT };
-        Config { sink: Sink::Kinesis(kinesis), feeds, queued: QUEUED, drain: DRAIN }
+        Config { sink: Sink::Kinesis(kinesis), feeds, queued: QUEUED, drain: DRAIN, health: None }
     }
 }
 

@@ -5,6 +5,7 @@
 //!
 //! * [`Config`]: what it can be told, and the table of settings.
 //! * [`run`]: all of it, until it is asked to stop.
+//! * [`check_health`]: whether one that runs gets its lines acknowledged.
 
 use std::collections::HashMap;
 use std::ops::AddAssign;
@@ -14,16 +15,19 @@ use anyhow::{Context, anyhow, bail, ensure};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
 
 mod backoff;
 mod config;
 mod feed;
+mod health;
 mod publish;
 mod undelivered;
 mod venue;
 
 pub use config::{Config, Feed, Kafka, Kinesis, Security, Sink, Stream};
+pub use health::check as check_health;
 
 /// What a run did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -54,7 +58,15 @@ pub struct Report {
 pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<Report> {
     ensure!(!config.feeds.is_empty(), "feeds: there is none, so there is nothing to do");
     ensure!(config.sink.in_flight() > 0, "in_flight: 0 lines can never be delivered");
-    let Config { sink, feeds, queued, drain } = config;
+    let Config { sink, feeds, queued, drain, health } = config;
+    let pulse = health::Pulse::new();
+    let _answering = match health {
+        Some(address) => {
+            let answer = Arc::clone(&pulse).answer(address).await?;
+            Some(AbortOnDropHandle::new(tokio::spawn(answer)))
+        }
+        None => None,
+    };
     let stop = shutdown.child_token();
     let (sender, trades) = mpsc::channel(queued.max(1));
     let mut running = start(feeds, sender, &stop)?;
@@ -64,8 +76,8 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
         tokio::time::sleep(drain).await;
     };
     let published = match &sink {
-        Sink::Kafka(kafka) => publish::run(kafka, trades, give_up).await?,
-        Sink::Kinesis(kinesis) => publish::kinesis::run(kinesis, trades, give_up).await?,
+        Sink::Kafka(kafka) => publish::run(kafka, trades, &pulse, give_up).await?,
+        Sink::Kinesis(kinesis) => publish::kinesis::run(kinesis, trades, &pulse, give_up).await?,
     };
 
     let mut report =

@@ -16,6 +16,9 @@ struct Arguments {
     /// TOML file with the settings; environment variables go before it
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Ask the ingest that runs with this environment whether its lines are acknowledged
+    #[arg(long)]
+    health: bool,
 }
 
 #[tokio::main]
@@ -27,8 +30,9 @@ async fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .init();
-    match run(arguments).await {
-        Ok(_) => ExitCode::SUCCESS,
+    let done = if arguments.health { health().await } else { run(arguments).await.map(drop) };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
             ExitCode::FAILURE
@@ -36,8 +40,17 @@ async fn main() -> ExitCode {
     }
 }
 
+fn env(name: &str) -> Option<String> {
+    Some(std::env::var_os(name)?.to_string_lossy().into_owned())
+}
+
+async fn health() -> anyhow::Result<()> {
+    let age = ingest::check_health(env).await?;
+    println!("a line was acknowledged {} s ago", age.as_secs());
+    Ok(())
+}
+
 async fn run(arguments: Arguments) -> anyhow::Result<ingest::Report> {
-    let env = |name: &str| Some(std::env::var_os(name)?.to_string_lossy().into_owned());
     let config = ingest::Config::load(arguments.config, env)?;
     // The only one here; it is named nevertheless, as rustls refuses to choose where a dependency
     // brings another.

@@ -17,6 +17,7 @@ use tracing::warn;
 
 use crate::backoff::Backoff;
 use crate::config::Kafka;
+use crate::health::Pulse;
 use health::Health;
 use producer::{Event, Producer};
 use token::Tokens;
@@ -46,12 +47,13 @@ pub(crate) struct Published {
 pub(crate) async fn run(
     kafka: &Kafka,
     mut trades: mpsc::Receiver<Trade>,
+    pulse: &Pulse,
     give_up: impl Future<Output = ()>,
 ) -> anyhow::Result<Published> {
     // Never longer than the lines in flight, and a few words of trouble.
     let (sender, mut events) = mpsc::unbounded_channel();
     let tokens = Arc::new(Tokens::new(&kafka.security).await?);
-    let mut publisher = Publisher::new(kafka, tokens, sender)?;
+    let mut publisher = Publisher::new(kafka, tokens, sender, pulse)?;
     let mut give_up = pin!(give_up);
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -80,6 +82,7 @@ struct Publisher<'a> {
     kafka: &'a Kafka,
     tokens: Arc<Tokens>,
     events: mpsc::UnboundedSender<Event>,
+    pulse: &'a Pulse,
     /// None between a producer's death and its successor.
     producer: Option<Producer>,
     generation: u32,
@@ -103,6 +106,7 @@ impl<'a> Publisher<'a> {
         kafka: &'a Kafka,
         tokens: Arc<Tokens>,
         events: mpsc::UnboundedSender<Event>,
+        pulse: &'a Pulse,
     ) -> anyhow::Result<Self> {
         let producer = Producer::new(kafka, &tokens, 0, events.clone())
             .with_context(|| format!("no Kafka producer for {}", kafka.brokers))?;
@@ -110,6 +114,7 @@ impl<'a> Publisher<'a> {
             kafka,
             tokens,
             events,
+            pulse,
             producer: Some(producer),
             generation: 0,
             pending: BTreeMap::new(),
@@ -156,6 +161,7 @@ impl<'a> Publisher<'a> {
                 if self.pending.remove(&id).is_some() {
                     self.acknowledged += 1;
                 }
+                self.pulse.beat();
                 self.health.acknowledged(Instant::now());
             }
             // A producer that was given up hands back what its successor has been given.

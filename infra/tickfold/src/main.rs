@@ -16,11 +16,13 @@ struct Arguments {
 enum Command {
     Demo(tickfold::demo::Arguments),
     Fold(tickfold::fold::Arguments),
+    Migrate(tickfold::migrate::Arguments),
 }
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Demo(arguments) => tickfold::demo::main(arguments),
         Command::Fold(arguments) => tickfold::fold::main(&arguments),
+        Command::Migrate(arguments) => tickfold::migrate::main(&arguments),
     }
 }

@@ -11,7 +11,8 @@ use crate::trade::{ExchangeName, LineError, Source, Symbol, Trade, field_error};
 
 mod binance;
 
-/// The exchanges whose own messages can be read.
+/// The exchanges whose own messages can be read. A new one also goes into [`Exchange::ALL`], by
+/// which its name is found: the compiler does not ask for that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Exchange {
     Binance,

@@ -124,46 +124,72 @@ struct Distinct {
     conflict_count: u64,
 }
 
-/// Drops what is covered already: the same trade again, a raw trade of an aggregate that is here,
+/// Drops what is covered already: the same trade again, raw trades of an aggregate that is here,
 /// and what contradicts a trade that goes before it.
 fn distinct(mut entries: Vec<Entry>) -> Distinct {
     entries.sort_unstable();
-    let mut kept: Vec<Entry> = Vec::with_capacity(entries.len());
-    let (mut duplicate_count, mut conflict_count) = (0, 0);
+    let mut found = Distinct { entries: Vec::new(), duplicate_count: 0, conflict_count: 0 };
+    // Raw trades of the last entry that was kept.
+    let mut parts = Vec::new();
     for entry in entries {
-        match kept.last().map_or(Overlap::None, |before| overlap(before, &entry)) {
-            Overlap::None => kept.push(entry),
-            Overlap::Repeats => duplicate_count += 1,
-            Overlap::Contradicts => conflict_count += 1,
+        match found.entries.last().map_or(Overlap::None, |kept| overlap(kept, &entry)) {
+            Overlap::None => {
+                found.settle(std::mem::take(&mut parts));
+                found.entries.push(entry);
+            }
+            Overlap::Same => found.duplicate_count += 1,
+            Overlap::Part => parts.push(entry),
+            Overlap::Contradiction => found.conflict_count += 1,
         }
     }
-    Distinct { entries: kept, duplicate_count, conflict_count }
+    found.settle(parts);
+    found
 }
 
+impl Distinct {
+    /// Raw trades repeat their aggregate if they add up to it, as far as they are here.
+    fn settle(&mut self, parts: Vec<Entry>) {
+        let Some(whole) = self.entries.last().filter(|_| !parts.is_empty()) else { return };
+        let of_parts = distinct(parts);
+        let count: u64 = of_parts.entries.iter().map(|part| part.id.count()).sum();
+        let mut sizes = of_parts.entries.iter().map(|part| part.size);
+        let size = sizes.try_fold(Decimal::ZERO, Decimal::checked_add);
+        let agrees = size.is_some_and(|size| {
+            if count == whole.id.count() { size == whole.size } else { size < whole.size }
+        });
+        let lines = of_parts.entries.len() as u64;
+        self.duplicate_count += of_parts.duplicate_count + if agrees { lines } else { 0 };
+        self.conflict_count += of_parts.conflict_count + if agrees { 0 } else { lines };
+    }
+}
+
+/// What an entry is to the one that was kept before it.
 enum Overlap {
     None,
-    Repeats,
-    Contradicts,
+    Same,
+    /// It may be some of the fills of the aggregate that was kept.
+    Part,
+    Contradiction,
 }
 
 fn overlap(kept: &Entry, entry: &Entry) -> Overlap {
+    // All fills of an aggregate trade share its price, side and time.
     let agree = (kept.time, kept.side, kept.price) == (entry.time, entry.side, entry.price);
-    let repeats = match (&kept.id, &entry.id) {
-        (EntryId::Opaque(one), EntryId::Opaque(other)) if one == other => {
-            agree && kept.size == entry.size
-        }
+    match (&kept.id, &entry.id) {
+        (one, other) if one == other && agree && kept.size == entry.size => Overlap::Same,
+        (one, other) if one == other => Overlap::Contradiction,
         (
             EntryId::Range { last: Reverse(end), .. },
             EntryId::Range { first, last: Reverse(last) },
         ) if first <= end => {
-            let same = kept.id == entry.id && kept.size == entry.size;
-            // All fills of an aggregate trade share its price, side and time.
-            let part = kept.id != entry.id && last <= end && entry.size < kept.size;
-            agree && (same || part)
+            if agree && last <= end {
+                Overlap::Part
+            } else {
+                Overlap::Contradiction
+            }
         }
-        _ => return Overlap::None,
-    };
-    if repeats { Overlap::Repeats } else { Overlap::Contradicts }
+        _ => Overlap::None,
+    }
 }
 
 /// Trades of one side, summed.

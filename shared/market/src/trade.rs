@@ -6,6 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::decimal::{Fill, shortened};
 use crate::time::{Minute, Time};
@@ -16,7 +17,7 @@ const MAX_FILLS: u64 = 1_000_000;
 /// Ids are stored as 64-bit signed integers.
 const MAX_ID: u64 = i64::MAX as u64;
 
-/// Why a line is no trade. Every message names the field and what it held.
+/// Why a line is no trade: the field and what it held, or where its JSON is not what it should be.
 #[derive(Debug, thiserror::Error)]
 pub enum LineError {
     #[error("not a JSON object")]
@@ -287,16 +288,30 @@ pub struct Traces {
     pub minute: Option<Minute>,
 }
 
+/// Each field apart: one that is broken hides none of the others.
+#[derive(Deserialize)]
+struct TracesOfLine<'a> {
+    #[serde(borrow)]
+    exchange: Option<&'a RawValue>,
+    #[serde(borrow)]
+    symbol: Option<&'a RawValue>,
+    #[serde(borrow)]
+    time: Option<&'a RawValue>,
+}
+
 impl Traces {
+    /// Tells nothing of a line that gives a field twice: neither need be the right one.
     pub fn of(line: &[u8]) -> Traces {
-        let Ok(serde_json::Value::Object(line)) = serde_json::from_slice(line) else {
+        let Ok(line) = serde_json::from_slice::<TracesOfLine<'_>>(line) else {
             return Traces::default();
         };
-        let text = |field: &str| line.get(field).and_then(|value| value.as_str());
-        let time = line.get("time").and_then(|value| value.as_i64());
+        let text = |field: Option<&RawValue>| -> Option<String> {
+            serde_json::from_str(field?.get()).ok()
+        };
+        let time = line.time.and_then(|time| serde_json::from_str(time.get()).ok());
         Traces {
-            exchange: text("exchange").and_then(|name| name.parse().ok()),
-            symbol: text("symbol").and_then(|name| name.parse().ok()),
+            exchange: text(line.exchange).and_then(|name| name.parse().ok()),
+            symbol: text(line.symbol).and_then(|name| name.parse().ok()),
             minute: time.and_then(|time| Time::from_micros(time).ok()).map(Time::minute),
         }
     }
@@ -364,5 +379,9 @@ mod tests {
         assert_eq!(traces.symbol.expect("symbol").as_str(), "BTCUSDT");
         assert_eq!(traces.minute.expect("minute").to_string(), "2023-11-14T22:13:00Z");
         assert_eq!(Traces::of(b"{\"exchange\":"), Traces::default());
+        let twice = LINE.replace("\"side\"", "\"symbol\":\"ETHUSDT\",\"side\"");
+        assert_eq!(Traces::of(twice.as_bytes()), Traces::default());
+        let timeless = Traces::of(LINE.replace("1700000000120000", "\"noon\"").as_bytes());
+        assert_eq!((timeless.symbol.is_some(), timeless.minute), (true, None));
     }
 }

@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::http::Uri;
 use toml::Spanned;
 
 use super::{Config, Feed, Security, Sink, Stream};
-use crate::venue;
+use crate::{health, venue};
 
 /// From a second, for tests, to a day, which is no watchdog any more.
 const SILENCE_SECONDS: RangeInclusive<i64> = 1..=86_400;
@@ -27,6 +27,7 @@ impl Config {
         file: Option<PathBuf>,
         env: impl Fn(&str) -> Option<String>,
     ) -> anyhow::Result<Config> {
+        let health = health::address(&env)?;
         let env = |name: &str| {
             let value = env(name)?.trim().to_owned();
             (!value.is_empty()).then(|| Said { value, origin: name.to_owned() })
@@ -58,6 +59,7 @@ impl Config {
             }
             config
         };
+        config.health = health;
         let drain = seconds_of_env(&env, "INGEST_DRAIN_SECONDS", "drain_seconds")?;
         if let Some(drain) = drain.or(document.drain) {
             config.drain = drain.seconds("drain_seconds", DRAIN_SECONDS)?;

@@ -24,6 +24,7 @@ use super::Published;
 use super::health::Health;
 use crate::backoff::Backoff;
 use crate::config::Kinesis;
+use crate::health::Pulse;
 
 /// What one request may hold, keys included.
 const REQUEST_LINES: usize = 500;
@@ -41,9 +42,10 @@ const RESEND: Backoff = Backoff { first: Duration::from_millis(500), cap: Durati
 pub(crate) async fn run(
     kinesis: &Kinesis,
     mut trades: mpsc::Receiver<Trade>,
+    pulse: &Pulse,
     give_up: impl Future<Output = ()>,
 ) -> anyhow::Result<Published> {
-    let mut publisher = Publisher::new(kinesis).await?;
+    let mut publisher = Publisher::new(kinesis, pulse).await?;
     let mut give_up = pin!(give_up);
     let mut tick = interval(LINGER);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -74,6 +76,7 @@ pub(crate) async fn run(
 struct Publisher<'a> {
     kinesis: &'a Kinesis,
     client: Client,
+    pulse: &'a Pulse,
     /// Every line that is not acknowledged, by number in the order of arrival. A line keeps its
     /// number when it is sent again.
     pending: BTreeMap<usize, Trade>,
@@ -98,7 +101,7 @@ struct Answer {
 }
 
 impl<'a> Publisher<'a> {
-    async fn new(kinesis: &'a Kinesis) -> anyhow::Result<Publisher<'a>> {
+    async fn new(kinesis: &'a Kinesis, pulse: &'a Pulse) -> anyhow::Result<Publisher<'a>> {
         let tls = Provider::Rustls(CryptoMode::Ring);
         let http = aws_smithy_http_client::Builder::new().tls_provider(tls).build_https();
         let config = aws_config::defaults(aws_config::BehaviorVersion::latest())
@@ -112,6 +115,7 @@ impl<'a> Publisher<'a> {
         Ok(Publisher {
             kinesis,
             client: Client::new(&config),
+            pulse,
             pending: BTreeMap::new(),
             next_id: 0,
             waiting: VecDeque::new(),
@@ -185,6 +189,7 @@ impl<'a> Publisher<'a> {
                 None => {
                     self.pending.remove(&id);
                     self.acknowledged += 1;
+                    self.pulse.beat();
                     self.health.acknowledged(Instant::now());
                 }
                 Some(why) => {

@@ -229,7 +229,7 @@ impl Batcher {
 }
 
 /// The exchange and minute of a line, or why it has none.
-fn place(line: &[u8]) -> Result<(ExchangeName, Minute), String> {
+pub fn place(line: &[u8]) -> Result<(ExchangeName, Minute), String> {
     // As one line of an object it would be read as two.
     if line.contains(&b'\n') {
         return Err("it holds a line break".to_owned());

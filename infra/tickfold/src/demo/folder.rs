@@ -47,6 +47,10 @@ impl Folder {
         // As an absolute path it means the same to the database and to the S3 server.
         let path =
             path.canonicalize().with_context(|| format!("cannot open {}", path.display()))?;
+        // Before anything of ours is laid into it.
+        if !path.join(MEMORY).exists() {
+            refuse_foreign(&path)?;
+        }
         let lock = lock(&path)?;
         let remembered = read(&path)?;
         let known = remembered.is_some();
@@ -122,7 +126,7 @@ fn read(path: &Path) -> anyhow::Result<Option<Memory>> {
     let name = path.join(MEMORY);
     let text = match fs::read_to_string(&name) {
         Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return refuse_foreign(path),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error).with_context(|| format!("cannot read {}", name.display())),
     };
     let what = || {
@@ -133,7 +137,7 @@ fn read(path: &Path) -> anyhow::Result<Option<Memory>> {
 }
 
 /// A folder of somebody else's files is not ours to fill.
-fn refuse_foreign(path: &Path) -> anyhow::Result<Option<Memory>> {
+fn refuse_foreign(path: &Path) -> anyhow::Result<()> {
     for entry in fs::read_dir(path)? {
         let name = entry?.file_name();
         if name != LOCK && name != format!("{MEMORY}.new").as_str() {
@@ -143,7 +147,7 @@ fn refuse_foreign(path: &Path) -> anyhow::Result<Option<Memory>> {
             );
         }
     }
-    Ok(None)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -181,6 +185,7 @@ mod tests {
         let root = tempfile::tempdir().expect("folder");
         fs::write(root.path().join("thesis.txt"), "mine").expect("written");
         assert!(refusal(root.path(), None, Mode::Simulated).contains("not empty"));
+        assert_eq!(fs::read_dir(root.path()).expect("it is there").count(), 1, "nothing was added");
         fs::write(root.path().join(MEMORY), "{").expect("written");
         assert!(refusal(root.path(), None, Mode::Simulated).contains("is not what a demo leaves"));
     }

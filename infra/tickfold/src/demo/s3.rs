@@ -35,6 +35,8 @@ pub struct CreatedObject {
 pub struct S3Server {
     client: Client,
     endpoint: String,
+    access: String,
+    secret: String,
     reported: Arc<AtomicU64>,
     _stop: DropGuard,
 }
@@ -65,10 +67,12 @@ impl S3Server {
         let endpoint = format!("http://{}", listener.local_addr()?);
         let stop = CancellationToken::new();
         tokio::spawn(accept(listener, service.build(), stop.clone()));
-        let client = client(&endpoint, Credentials::new(access, secret, None, None, "embedded"));
+        let credentials = Credentials::new(&access, &secret, None, None, "embedded");
+        let client = client(&endpoint, credentials);
         let asked = client.head_bucket().bucket(bucket).send().await;
         asked.with_context(|| format!("{bucket:?} is no bucket that S3 would make"))?;
-        Ok((S3Server { client, endpoint, reported, _stop: stop.drop_guard() }, created))
+        let _stop = stop.drop_guard();
+        Ok((S3Server { client, endpoint, access, secret, reported, _stop }, created))
     }
 
     pub fn client(&self) -> Client {
@@ -77,6 +81,11 @@ impl S3Server {
 
     pub fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    /// The access key and the secret key, for a program that is to reach the server by itself.
+    pub fn keys(&self) -> (&str, &str) {
+        (&self.access, &self.secret)
     }
 
     /// How many created objects have been reported so far.

@@ -86,6 +86,25 @@ fn the_fills_of_an_aggregate_trade_repeat_it() {
 }
 
 #[test]
+fn fills_that_do_not_add_up_to_their_aggregate_contradict_it() {
+    let whole = trade(100, 102, 5, "10", "3");
+    let fills = |size: &'static str| {
+        (100..103).map(|id| Trade { side: whole.side, ..trade(id, id, 5, "10", size) })
+    };
+    let with = |fills: Vec<Trade>| {
+        let bar = one(&[fills, vec![whole.clone()]].concat());
+        assert_eq!((bar.trade_count, bar.buy_base_volume.to_string().as_str()), (3, "3"));
+        (bar.duplicate_count, bar.conflict_count)
+    };
+    assert_eq!(with(fills("1").collect()), (3, 0));
+    assert_eq!(with(fills("1").take(2).collect()), (2, 0), "as far as they are here");
+    assert_eq!(with(fills("2.5").collect()), (0, 3));
+    assert_eq!(with(fills("0.9").collect()), (0, 3));
+    assert_eq!(with(fills("1.5").take(2).collect()), (0, 2), "nothing is left for the third");
+    assert_eq!(with(fills("1").chain(fills("1")).collect()), (6, 0));
+}
+
+#[test]
 fn what_contradicts_is_dropped_by_rule_and_counted() {
     let socket = trade(100, 100, 5, "10", "1");
     let cheaper = trade(100, 100, 5, "9", "1");

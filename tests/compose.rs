@@ -1,0 +1,295 @@
+//! `infra/compose.yaml` and the image of ingest, as far as they can be held against the code without
+//! Docker: no container is started here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection};
+use store::Store;
+use tests::postgres::Postgres;
+
+/// The parts of the Compose specification that are used here: a misspelt key is in none of them.
+const TOP: [&str; 4] = ["name", "services", "configs", "volumes"];
+const SERVICE: [&str; 17] = [
+    "build",
+    "cap_drop",
+    "command",
+    "configs",
+    "depends_on",
+    "entrypoint",
+    "environment",
+    "healthcheck",
+    "image",
+    "ports",
+    "read_only",
+    "restart",
+    "security_opt",
+    "stop_grace_period",
+    "stop_signal",
+    "volumes",
+    "tmpfs",
+];
+const HEALTHCHECK: [&str; 6] =
+    ["test", "interval", "timeout", "start_period", "start_interval", "retries"];
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests is a member").to_owned()
+}
+
+fn text(path: &str) -> String {
+    std::fs::read_to_string(workspace().join(path)).expect(path)
+}
+
+fn compose() -> Value {
+    serde_saphyr::from_str(&text("infra/compose.yaml")).expect("YAML")
+}
+
+fn map<'a>(value: &'a Value, key: &str) -> BTreeMap<&'a str, &'a Value> {
+    let entries = value[key].as_object().into_iter().flatten();
+    entries.map(|(name, value)| (name.as_str(), value)).collect()
+}
+
+fn words<'a>(value: &'a Value, key: &str) -> Vec<&'a str> {
+    let items = value[key].as_array().into_iter().flatten();
+    items.map(|item| item.as_str().expect(key)).collect()
+}
+
+fn only(value: &Value, known: &[&str], place: &str) {
+    for key in value.as_object().expect(place).keys() {
+        assert!(known.contains(&key.as_str()), "{place}: unknown key {key}");
+    }
+}
+
+/// A tag that names one version, or a digest.
+fn is_pinned(image: &str) -> bool {
+    let tag = image.rsplit_once(':').map_or("", |(_, tag)| tag);
+    image.contains("@sha256:")
+        || (tag.starts_with(|it: char| it.is_ascii_digit()) && tag.contains('.'))
+}
+
+/// The services that do one thing and end; others wait for that.
+fn one_shots(compose: &Value) -> BTreeSet<&str> {
+    let services = map(compose, "services").into_values();
+    let awaited = services.flat_map(|service| map(service, "depends_on"));
+    awaited
+        .filter(|(_, on)| on["condition"] == "service_completed_successfully")
+        .map(|(name, _)| name)
+        .collect()
+}
+
+#[test]
+fn every_service_is_well_formed_pinned_and_watched() {
+    let compose = compose();
+    only(&compose, &TOP, "compose.yaml");
+    let services = map(&compose, "services");
+    let one_shots = one_shots(&compose);
+    for (name, service) in &services {
+        only(service, &SERVICE, name);
+        let image = service["image"].as_str().expect(name);
+        let built = service["build"].is_object();
+        assert!(built || is_pinned(image), "{name}: {image} may change");
+        if one_shots.contains(name) {
+            assert_eq!(service["restart"], "no", "{name} is done once");
+        } else if !built {
+            only(&service["healthcheck"], &HEALTHCHECK, name);
+            assert_eq!(words(&service["healthcheck"], "test")[0], "CMD", "{name}");
+        }
+        for (other, on) in map(service, "depends_on") {
+            let ends = one_shots.contains(other);
+            let expected = if ends { "service_completed_successfully" } else { "service_healthy" };
+            assert!(services.contains_key(other), "{name} waits for {other}");
+            assert_eq!(on["condition"], expected, "{name} waits for {other}");
+        }
+        for port in words(service, "ports") {
+            assert!(port.starts_with("127.0.0.1:"), "{name}: {port} is open to the network");
+        }
+    }
+}
+
+#[test]
+fn everything_that_is_mounted_is_there() {
+    let compose = compose();
+    let (volumes, configs) = (map(&compose, "volumes"), map(&compose, "configs"));
+    for (name, service) in map(&compose, "services") {
+        for volume in words(service, "volumes") {
+            let source = volume.split(':').next().expect("a text has a first part");
+            if !source.starts_with('.') {
+                assert!(volumes.contains_key(source), "{name}: {volume}");
+                continue;
+            }
+            assert!(volume.ends_with(":ro"), "{name} may write {source}");
+            if source.starts_with("../vector/") && !workspace().join("vector").exists() {
+                println!("skipped: Vector's configuration is not in this checkout");
+                continue;
+            }
+            assert!(workspace().join("infra").join(source).exists(), "{name}: {source}");
+        }
+        for config in service["configs"].as_array().into_iter().flatten() {
+            let source = config["source"].as_str().expect(name);
+            assert!(configs.contains_key(source), "{name}: {source}");
+        }
+    }
+}
+
+/// All texts of the files below a folder of the workspace.
+fn sources(folder: &str) -> String {
+    let mut found = String::new();
+    let mut folders = vec![workspace().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("a folder").flatten() {
+            if entry.path().is_dir() {
+                folders.push(entry.path());
+            } else {
+                found += &std::fs::read_to_string(entry.path()).expect("a text");
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn what_is_set_is_read_by_someone() {
+    let compose = compose();
+    let services = map(&compose, "services");
+    let ingest = sources("infra/ingest/src");
+    for variable in map(services["ingest"], "environment").keys() {
+        assert!(ingest.contains(&format!("\"{variable}\"")), "ingest does not read {variable}");
+    }
+    let provisioning = sources("infra/grafana/provisioning");
+    let grafana = map(services["grafana"], "environment");
+    for variable in grafana.keys().filter(|name| !name.starts_with("GF_")) {
+        assert!(provisioning.contains(&format!("${variable}")), "nobody reads {variable}");
+    }
+    for line in provisioning.lines() {
+        let Some((_, variable)) = line.split_once(": $") else { continue };
+        let variable = variable.split(' ').next().expect("a text has a first part");
+        assert!(grafana.contains_key(variable), "{variable} is not set");
+    }
+    if !workspace().join("vector").exists() {
+        println!("skipped: Vector's configuration is not in this checkout");
+        return;
+    }
+    let configuration = text("vector/vector.yaml");
+    let vector = map(services["vector"], "environment");
+    let of_the_programs = ["VECTOR_", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+    for variable in vector.keys() {
+        let known = of_the_programs.iter().any(|it| variable.starts_with(it));
+        let read = configuration.contains(&format!("${{{variable}"));
+        assert!(known || read, "vector.yaml does not read {variable}");
+    }
+    for required in configuration.split("${").skip(1) {
+        let name = required.split([':', '}']).next().expect("a text has a first part");
+        let optional = required[name.len()..].starts_with(":-");
+        assert!(optional || vector.contains_key(name), "{name} is not set");
+    }
+}
+
+/// The set-up of the database lets Grafana's role read what the migrations make after it, and no
+/// more than read.
+#[tokio::test]
+async fn grafana_reads_what_the_migrations_make_and_nothing_writes() {
+    let compose = compose();
+    let grafana = &map(&compose, "services")["grafana"]["environment"];
+    let user = grafana["TICKFOLD_DATABASE_USER"].as_str().expect("a user");
+    let set_up = map(&compose, "configs")["reader"]["content"].as_str().expect("SQL");
+    let postgres = Postgres::shared();
+    let url = postgres.database();
+    let mut owner = PgConnection::connect(&url).await.expect("connected");
+    sqlx::raw_sql(AssertSqlSafe(set_up)).execute(&mut owner).await.expect("the set-up");
+    Store::connect(&url, 1).expect("a URL").migrate().await.expect("migrated");
+
+    let url = url.replace("postgres://postgres@", &format!("postgres://{user}@"));
+    let mut reader = PgConnection::connect(&url).await.expect("the role may log in");
+    let read = sqlx::query("select from bars").fetch_all(&mut reader).await;
+    assert!(read.expect("it may read").is_empty());
+    let write = "set transaction read write; delete from bars";
+    let refused = sqlx::raw_sql(write).execute(&mut reader).await.expect_err("it may not write");
+    assert!(refused.to_string().contains("permission denied for table bars"), "{refused}");
+}
+
+/// A Dockerfile's instructions, with their continued lines.
+fn instructions(dockerfile: &str) -> Vec<(String, String)> {
+    let lines = dockerfile.lines().filter(|line| !line.trim_start().starts_with('#'));
+    let joined = lines.collect::<Vec<_>>().join("\n").replace("\\\n", " ");
+    let instruction = |line: &str| {
+        let (name, rest) = line.split_once(' ')?;
+        Some((name.to_owned(), rest.trim().to_owned()))
+    };
+    joined.lines().filter_map(instruction).collect()
+}
+
+#[test]
+fn the_image_of_ingest_is_pinned_and_runs_as_nobody() {
+    let compose = compose();
+    let build = &map(&compose, "services")["ingest"]["build"];
+    assert_eq!(build["context"], "..");
+    let dockerfile = instructions(&text(build["dockerfile"].as_str().expect("a path")));
+    let all = |name: &str| {
+        let found = dockerfile.iter().filter(|it| it.0 == name).map(|it| it.1.as_str());
+        found.collect::<Vec<_>>()
+    };
+    let one = |name: &str| {
+        let found = all(name);
+        assert_eq!(found.len(), 1, "{name}: {found:?}");
+        found[0]
+    };
+    let mut stages = vec!["scratch"];
+    for from in all("FROM") {
+        let mut parts = from.split(' ');
+        let image = parts.next().expect("an image");
+        assert!(stages.contains(&image) || is_pinned(image), "{image} may change");
+        stages.extend(parts.nth(1));
+    }
+    let channel = text("rust-toolchain.toml");
+    let channel = channel.split('"').nth(1).expect("a version").to_owned();
+    assert!(all("FROM")[0].starts_with(&format!("rust:{channel}-")), "the compiler is ours");
+    for copy in all("COPY") {
+        let known = copy.strip_prefix("--from=").and_then(|it| it.split(' ').next());
+        let source = copy.split(' ').next().expect("a path");
+        let there =
+            known.map_or(workspace().join(source).exists(), |stage| stages.contains(&stage));
+        assert!(there, "COPY {copy}");
+    }
+    let (user, group) = one("USER").split_once(':').expect("user:group");
+    for id in [user, group] {
+        assert!(id.parse::<u32>().expect("a number, so that it can be checked") > 0);
+    }
+    assert_eq!(one("STOPSIGNAL"), "SIGTERM");
+    assert_eq!(one("ENTRYPOINT"), r#"["/ingest"]"#);
+    let (_, check) = one("HEALTHCHECK").split_once(" CMD ").expect("a command");
+    assert_eq!(check, r#"["/ingest", "--health"]"#);
+    assert!(
+        text("infra/ingest/tests/health.rs").contains(r#".arg("--health")"#),
+        "as it is tested"
+    );
+    let (health, certificates) = one("ENV").split_once(' ').expect("two variables");
+    assert!(health.starts_with("INGEST_HEALTH=127.0.0.1:"));
+    let certificates = certificates.strip_prefix("SSL_CERT_FILE=").expect("for librdkafka's TLS");
+    let runs = all("RUN");
+    let copied = format!("--dereference {certificates} /image/");
+    assert!(runs.iter().any(|run| run.contains(&copied)), "{certificates} is not in the image");
+    assert!(runs[0].contains(" libssl-dev pkg-config"), "what infra/setup.sh installs for it");
+}
+
+/// Cargo must find every member of the workspace in the context, or it builds none.
+#[test]
+fn the_context_holds_the_whole_workspace() {
+    let ignore = text(".dockerignore");
+    let rules: Vec<&str> =
+        ignore.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    assert_eq!(rules[0], "*", "what is not named is not sent");
+    let manifest = text("Cargo.toml");
+    let members = manifest.split("members = [").nth(1).and_then(|it| it.split(']').next());
+    let members = members.expect("members").split('"').skip(1).step_by(2);
+    let folders = members.map(|member| member.split('/').next().expect("a folder"));
+    for needed in folders.chain(["Cargo.toml", "Cargo.lock"]) {
+        assert!(rules.contains(&format!("!{needed}").as_str()), "{needed} is not in the context");
+        assert!(workspace().join(needed).exists(), "{needed}");
+    }
+    for rule in rules.iter().filter(|rule| !rule.contains('*')) {
+        let path = rule.trim_start_matches('!');
+        assert!(workspace().join(path).exists(), "{path} is gone");
+    }
+}

@@ -1,0 +1,168 @@
+//! The functions' own programs, as Lambda runs them: one after the other asks the Runtime API for
+//! events. What the handlers do with them is tested elsewhere, without a process.
+
+use lake::MinutePrefix;
+use market::{Bar, Minute};
+use serde_json::{Value, json};
+use store::Range;
+use tests::bucket::{Bucket, environment};
+use tests::databases::Database;
+use tests::runtime::Function;
+use tests::trades::{NOON, name, symbol, time, trades};
+
+fn example(text: &str) -> Value {
+    serde_json::from_str(text).expect("JSON")
+}
+
+fn with_database(
+    mut environment: Vec<(&'static str, String)>,
+    database: &Database,
+) -> Vec<(&'static str, String)> {
+    environment.push(("DATABASE_URL", database.url.clone()));
+    environment
+}
+
+async fn rows(database: &Database) -> Vec<Bar> {
+    let (from, to, limit) = (Minute::MIN, Minute::MAX, 5_000);
+    let range = Range { exchange: name("binance"), symbol: symbol("BTCUSDT"), from, to, limit };
+    let rows = database.store().bars(&range).await.expect("rows");
+    rows.into_iter().map(|row| row.bar).collect()
+}
+
+#[tokio::test]
+async fn aggregate_folds_what_its_events_name_and_outlives_a_bad_one() {
+    let (database, bucket) = (Database::postgres().await, Bucket::start().await);
+    let minute = MinutePrefix::raw_trades(name("binance"), time(NOON).minute());
+    let object = include_bytes!("../events/trades.ndjson");
+    bucket.lake().put_lines(&minute, "20261120T120115-0a1b", object).await.expect("written");
+    let environment = with_database(bucket.environment(), &database);
+    let mut function = Function::start("aggregate", &environment).await.expect("it starts");
+
+    let batch = example(include_str!("../events/aggregate.json"));
+    let answer = function.invoke(&batch).await;
+    let failed = json!({ "batchItemFailures": [{ "itemIdentifier": "not-json" }] });
+    assert_eq!(answer, Ok(failed), "{}", function.log());
+    let folded = rows(&database).await;
+    let bar = &folded[0];
+    assert_eq!((folded.len(), bar.trade_count, bar.missing_count), (1, 16, Some(0)));
+
+    for bad in [json!({ "hello": 1 }), json!({ "Event": "s3:Else" })] {
+        let error = function.invoke(&bad).await.expect_err("no event of its own");
+        assert!(error["errorMessage"].is_string(), "{error}");
+    }
+    let bare = example(include_str!("../events/aggregate-s3.json"));
+    assert_eq!(function.invoke(&bare).await, Ok(json!({ "batchItemFailures": [] })));
+    assert_eq!(rows(&database).await, folded);
+
+    let unknown = bare.to_string().replace("tickfold", "elsewhere");
+    let error = function.invoke(&example(&unknown)).await.expect_err("not its bucket");
+    let expected = "the event is of bucket \"elsewhere\", but BUCKET is \"tickfold\"";
+    assert_eq!(error["errorMessage"], expected);
+}
+
+#[tokio::test]
+async fn land_writes_a_batch_of_the_stream_to_its_minutes() {
+    let bucket = Bucket::start().await;
+    let mut function = Function::start("land", &bucket.environment()).await.expect("it starts");
+    let batch = example(include_str!("../events/land.json"));
+    let answer = function.invoke(&batch).await;
+    assert_eq!(answer, Ok(json!({ "batchItemFailures": [] })), "{}", function.log());
+    let counts = |folder| -> Vec<_> {
+        bucket.below(folder).values().map(|text| text.lines().count()).collect()
+    };
+    assert_eq!((counts("raw"), counts("dead")), (vec![2, 2], vec![1]));
+
+    let error = function.invoke(&json!({ "hello": 1 })).await.expect_err("no batch");
+    assert!(error["errorMessage"].is_string(), "{error}");
+    let again = function.invoke(&batch).await;
+    assert_eq!(again, Ok(json!({ "batchItemFailures": [] })), "it outlives that");
+}
+
+#[tokio::test]
+async fn query_answers_the_gateway() {
+    let database = Database::postgres().await;
+    let bars = market::fold(trades(1, 20, 10)).expect("small sums");
+    let bars: Vec<Bar> = bars.into_iter().map(|bar| Bar { object_count: 1, ..bar }).collect();
+    database.store().put_newer(&bars).await.expect("written");
+    let environment = with_database(Vec::new(), &database);
+    let mut function = Function::start("query", &environment).await.expect("it starts");
+    let event = example(include_str!("../events/query.json"));
+
+    let answer = function.invoke(&event).await.expect("an answer");
+    assert_eq!((&answer["statusCode"], &answer["isBase64Encoded"]), (&200.into(), &false.into()));
+    assert_eq!(answer["headers"]["content-type"], "application/json");
+    let page = example(answer["body"].as_str().expect("text"));
+    assert_eq!(page["bars"].as_array().map(Vec::len), Some(10), "{page}");
+    assert_eq!(page["bars"][0]["minute"], "2026-11-20T12:00:00Z");
+
+    let answer = function.invoke(&request(&event, "/v1/bars", "symbol=BTCUSDT")).await;
+    let answer = answer.expect("an answer, not an error of the function");
+    assert_eq!(answer["statusCode"], 400);
+    assert_eq!(answer["headers"]["content-type"], "application/problem+json");
+    let problem = example(answer["body"].as_str().expect("text"));
+    assert_eq!(problem["parameter"], "exchange", "{problem}");
+
+    for (path, kind, part) in [
+        ("/", "text/html; charset=utf-8", "<main"),
+        ("/page.css", "text/css", "{"),
+        ("/page.js", "text/javascript", "v1/symbols"),
+    ] {
+        let answer = function.invoke(&request(&event, path, "")).await.expect("an answer");
+        assert_eq!(
+            (&answer["statusCode"], &answer["isBase64Encoded"]),
+            (&200.into(), &false.into())
+        );
+        assert_eq!(answer["headers"]["content-type"], kind);
+        assert!(answer["body"].as_str().expect("text").contains(part), "{path}");
+    }
+}
+
+/// Another request, of the shape of the example.
+fn request(event: &Value, path: &str, query: &str) -> Value {
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    let pairs: serde_json::Map<_, _> =
+        pairs.map(|(name, value)| (name.to_owned(), value.into())).collect();
+    let mut event = event.clone();
+    event["rawPath"] = path.into();
+    event["rawQueryString"] = query.into();
+    event["queryStringParameters"] = pairs.into();
+    event["requestContext"]["http"]["path"] = path.into();
+    event
+}
+
+#[tokio::test]
+async fn a_function_without_its_environment_refuses_to_start() {
+    let nowhere = environment("http://127.0.0.1:1", "key", "secret");
+    let mut all = nowhere.clone();
+    all.push(("DATABASE_URL", "postgres://postgres@127.0.0.1:1/db".into()));
+    for (function, wanted) in [
+        ("aggregate", &["BUCKET", "DATABASE_URL"][..]),
+        ("land", &["BUCKET"]),
+        ("query", &["DATABASE_URL"]),
+    ] {
+        for variable in wanted {
+            let rest: Vec<_> = all.iter().filter(|(name, _)| name != variable).cloned().collect();
+            let refused = Function::start(function, &rest).await.err().expect("it ends");
+            assert!(!refused.status.success(), "{function} without {variable}");
+            let said = format!("{variable} is not set");
+            assert!(refused.log.contains(&said), "{function}: {}", refused.log);
+        }
+    }
+    for function in ["aggregate", "query"] {
+        let mut wrong = all.clone();
+        wrong.push(("DATABASE_URL", "oracle://db".into()));
+        let refused = Function::start(function, &wrong).await.err().expect("it ends");
+        assert!(!refused.status.success() && refused.log.contains("oracle"), "{}", refused.log);
+    }
+    let mut wrong = all.clone();
+    wrong.push(("S3_PATH_STYLE", "perhaps".into()));
+    for function in ["aggregate", "land"] {
+        let refused = Function::start(function, &wrong).await.err().expect("it ends");
+        let said = "S3_PATH_STYLE is neither true nor false";
+        assert!(refused.log.contains(said), "{function}: {}", refused.log);
+    }
+    // Its database and its bucket are another matter: they may be there in a moment.
+    for function in ["aggregate", "land", "query"] {
+        Function::start(function, &all).await.expect("it starts");
+    }
+}
