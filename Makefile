@@ -55,7 +55,7 @@ package: setup-build page ## The functions as zip files for AWS Lambda; ARCH=x86
 	cargo lambda build --release --locked --$(ARCH) --output-format zip $(functions)
 
 picture: setup-test page ## A new picture of the page, taken by its browser test
-	TICKFOLD_PICTURE="$(abspath $(page)/page.png)" cargo test -p tests --test page --locked
+	TICKFOLD_PICTURE="$(abspath $(page)/page.png)" cargo test -p tests --test demo --locked page::
 
 clean: ## Remove what was built
 	cargo clean

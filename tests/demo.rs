@@ -14,6 +14,9 @@ use tests::demo::{DEADLINE, Demo, files, launch, run, start};
 use tickfold::demo::generator::{Record, Tape};
 use tickfold::demo::instruments::INSTRUMENTS;
 
+// Beside the others, which mostly wait for the next minute.
+#[path = "demo/page.rs"]
+mod page;
 #[path = "demo/parts.rs"]
 mod parts;
 

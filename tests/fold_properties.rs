@@ -16,7 +16,7 @@ use tests::trades::{name, symbol, trades};
 use tokio::runtime::Runtime;
 
 /// Each case is some dozens of requests to a real server.
-const CASES: u32 = 16;
+const CASES: u32 = 8;
 
 /// One way for trades to arrive.
 #[derive(Debug, Clone)]

@@ -182,13 +182,13 @@ mod tests {
         assert!(nothing.authorities.is_none() && matches!(nothing.login, Login::Password));
         let set = [
             ("DATABASE_AUTH", "iam"),
-            ("DATABASE_CA", "/opt/rds.pem"),
+            ("DATABASE_CA", "global-bundle.pem"),
             ("AWS_REGION", "eu-west-1"),
             ("AWS_ACCESS_KEY_ID", "AKID"),
             ("AWS_SECRET_ACCESS_KEY", "secret"),
         ];
         let access = read(&set).expect("all that IAM needs");
-        assert_eq!(access.authorities.as_deref(), Some(Path::new("/opt/rds.pem")));
+        assert_eq!(access.authorities.as_deref(), Some(Path::new("global-bundle.pem")));
         assert!(matches!(access.login, Login::Iam(iam) if iam.region == "eu-west-1"));
         let error = read(&[("DATABASE_AUTH", "IAM")]).expect_err("not its spelling").to_string();
         assert_eq!(error, "DATABASE_AUTH: neither password nor iam");
