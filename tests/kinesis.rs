@@ -42,7 +42,12 @@ const STREAM: &str = "trades";
 type Name = (String, u64);
 
 fn start(exchange: &Exchange, endpoint: &str) -> Child {
-    Command::new(program("ingest"))
+    ingest(exchange, endpoint).spawn().expect("ingest starts")
+}
+
+fn ingest(exchange: &Exchange, endpoint: &str) -> Command {
+    let mut ingest = Command::new(program("ingest"));
+    ingest
         .env_clear()
         .env("INGEST_SINK", "kinesis")
         .env("KINESIS_STREAM", STREAM)
@@ -55,9 +60,8 @@ fn start(exchange: &Exchange, endpoint: &str) -> Child {
         .env("AWS_ACCESS_KEY_ID", KEY)
         .env("AWS_SECRET_ACCESS_KEY", KEY)
         .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("ingest starts")
+        .kill_on_drop(true);
+    ingest
 }
 
 async fn stop(ingest: Child) -> (Output, String) {
@@ -224,6 +228,32 @@ async fn a_shutdown_without_a_stream_names_what_is_lost() {
     let lost = "Kinesis stream trades has not acknowledged within 20 s: 2 lines: \
                 1 of binance BTCUSDT (ids 100-104), 1 of binance ETHUSDT (ids 8-9)";
     assert!(log.contains(lost), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_healthy_while_the_stream_acknowledges_and_only_then() {
+    let (endpoint, url) = Endpoint::start(Vec::new(), false).await;
+    let mut exchange = Exchange::start().await;
+    let free = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let health = free.local_addr().expect("an address").to_string();
+    drop(free);
+    let _ingest = ingest(&exchange, &url).env("INGEST_HEALTH", &health).spawn().expect("it starts");
+    let session = exchange.session().await;
+    let until = async |healthy: bool| {
+        let asked = |name: &str| match name {
+            "INGEST_HEALTH" => Some(health.clone()),
+            "INGEST_HEALTH_SECONDS" => Some("2".to_owned()),
+            _ => None,
+        };
+        while ingest::check_health(asked).await.is_ok() != healthy {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    soon("its age", until(false)).await;
+    session.send(agg_trade("BTCUSDT", 1, 1));
+    soon("an acknowledgement", until(true)).await;
+    endpoint.has_taken(1).await;
+    soon("its age again", until(false)).await;
 }
 
 /// Passes one request at a time on to moto, which else loses records: it says of itself that it is
