@@ -2,9 +2,9 @@
 # Puts what tickfold is built and tested with on a Debian or Ubuntu machine, by apt.
 # It is no version manager, Rust comes from rustup; and it starts and configures no service.
 #
-#   infra/setup.sh build               compilers, make, Node.js with npm, Rust
+#   infra/setup.sh build               compilers, make, OpenSSL's headers, Node.js with npm, Rust
 #   infra/setup.sh test                the same, PostgreSQL's and MariaDB's programs, Chromium with
-#                                      a font
+#                                      a font, Java with Maven, which loads Kafka
 #   infra/setup.sh install PACKAGE...  what the other two run as root
 set -eu
 cd "$(dirname "$0")/.."
@@ -21,10 +21,13 @@ at_least() { printf '%s\n' "$1" "$2" | sort -VC; } # at_least WANTED FOUND
 
 # One line for each thing that is not there: its package, then what it is for.
 missing() {
-    # librdkafka is built from source by bash and make, its C++ half with it. All its options are
-    # off: headers of zlib or OpenSSL, pkg-config and Python change nothing, here or not.
+    # librdkafka is built from source by bash and make, its C++ half with it. Of its options only
+    # TLS is on, with the system's OpenSSL, which pkg-config finds.
     has cc && has c++ && has make ||
         echo "build-essential a C and C++ compiler and make (librdkafka, ring, SQLite)"
+    has pkg-config || echo "pkg-config pkg-config (finds OpenSSL)"
+    pkg-config --exists openssl 2>/dev/null || [ -n "${OPENSSL_DIR:-}" ] ||
+        echo "libssl-dev OpenSSL's headers (librdkafka)"
     [ -s "${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}" ] ||
         echo "ca-certificates root certificates (HTTPS)"
     found=$(node --version 2>/dev/null) && at_least "$node" "${found#v}" ||
@@ -43,6 +46,10 @@ missing() {
         echo "chromium Chromium (the page's test)"
     { fc-list || find /usr/share/fonts -name '*.[ot]tf'; } 2>/dev/null | grep -q . ||
         echo "fonts-dejavu-core a font (Chromium brings none)"
+    found=$(java -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p')
+    at_least 17 "${found:-0}" ||
+        echo "default-jre-headless Java >= 17 (the tests' own Kafka)"
+    has mvn || [ -n "${KAFKA_HOME:-}" ] || echo "maven Maven (loads the tests' own Kafka)"
 }
 
 # Refuses, before anything is installed, what apt has only too old (Node.js on Ubuntu 22.04) or

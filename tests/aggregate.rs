@@ -1,15 +1,11 @@
 //! The `aggregate` handler over a real S3 server and both databases: what each error path says,
 //! and that it loses nothing.
 
-use std::collections::BTreeMap;
-
 use aggregate::{App, handle};
-use flate2::read::MultiGzDecoder;
 use lake::{Area, MinutePrefix, ObjectKey};
 use market::trade::fill;
 use market::{Bar, Minute, Source, Trade};
 use serde_json::{Value, json};
-use std::io::Read;
 use store::Range;
 use tests::bucket::{BUCKET, Bucket, batch, event, notification};
 use tests::databases::Database;
@@ -29,27 +25,6 @@ async fn rows(app: &App, of: &str) -> Vec<Bar> {
     let (from, to) = (Minute::MIN, Minute::MAX);
     let range = Range { exchange, symbol, from, to, limit: 5_000 };
     app.store.bars(&range).await.expect("rows").into_iter().map(|row| row.bar).collect()
-}
-
-/// The lines of every object below a folder of the bucket.
-fn below(bucket: &Bucket, folder: &str) -> BTreeMap<String, String> {
-    let mut found = BTreeMap::new();
-    let mut folders = vec![bucket.files().join(folder)];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            if entry.path().is_dir() {
-                folders.push(entry.path());
-                continue;
-            }
-            let bytes = std::fs::read(entry.path()).expect("an object");
-            let mut text = String::new();
-            MultiGzDecoder::new(&bytes[..]).read_to_string(&mut text).expect("lines");
-            let path = entry.path();
-            let key = path.strip_prefix(bucket.files()).expect("below").display().to_string();
-            found.insert(key, text);
-        }
-    }
-    found
 }
 
 fn noon() -> Minute {
@@ -106,7 +81,7 @@ async fn a_trade_lands_in_its_own_minute_whatever_object_carries_it() {
         assert_eq!(failures(&app, batch([&*again.to_string()])).await, [""; 0]);
         let row = rows(&app, "BTCUSDT").await.remove(1);
         assert_eq!((row.trade_count, row.duplicate_count, row.object_count), (2, 1, 3));
-        let strays = below(&bucket, "quarantine/strays");
+        let strays = bucket.below("quarantine/strays");
         assert_eq!(strays.values().map(|text| text.lines().count()).sum::<usize>(), 2);
     }
 }
@@ -132,7 +107,7 @@ async fn a_bad_line_is_kept_and_counted_and_the_others_are_folded() {
     // Two lines do not tell their symbol: they may have been anybody's. One tells another minute.
     assert_eq!((btc.trade_count, btc.quarantined_count), (2, 3));
     assert_eq!((eth.trade_count, eth.quarantined_count), (1, 2));
-    let kept = below(&bucket, "quarantine/lines");
+    let kept = bucket.below("quarantine/lines");
     assert_eq!(kept.len(), 1, "twice is once");
     let records: Vec<Value> = kept
         .values()

@@ -264,7 +264,13 @@ fn the_image_of_ingest_is_pinned_and_runs_as_nobody() {
         text("infra/ingest/tests/health.rs").contains(r#".arg("--health")"#),
         "as it is tested"
     );
-    assert!(one("ENV").starts_with("INGEST_HEALTH=127.0.0.1:"));
+    let (health, certificates) = one("ENV").split_once(' ').expect("two variables");
+    assert!(health.starts_with("INGEST_HEALTH=127.0.0.1:"));
+    let certificates = certificates.strip_prefix("SSL_CERT_FILE=").expect("for librdkafka's TLS");
+    let runs = all("RUN");
+    let copied = format!("--dereference {certificates} /image/");
+    assert!(runs.iter().any(|run| run.contains(&copied)), "{certificates} is not in the image");
+    assert!(runs[0].contains(" libssl-dev pkg-config"), "what infra/setup.sh installs for it");
 }
 
 /// Cargo must find every member of the workspace in the context, or it builds none.

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use broker::Broker;
 use exchange::Exchange;
-use running::{agg_trade, config, soon, start, trade};
+use running::{agg_trade, config, kafka, soon, start, trade};
 
 #[path = "ingest/broker.rs"]
 mod broker;
@@ -240,7 +240,7 @@ async fn what_librdkafka_gives_up_is_sent_again() {
     let (mut exchange, broker) = (Exchange::start().await, Broker::start());
     broker.down();
     let mut config = config(&exchange, &broker);
-    config.kafka.delivery_timeout = Duration::from_secs(1);
+    kafka(&mut config).delivery_timeout = Duration::from_secs(1);
     let running = start(config);
     let mut session = exchange.session().await;
     (1..=20).for_each(|id| session.send(trade(id)));
@@ -291,7 +291,8 @@ async fn a_full_queue_stops_the_reading_and_nothing_is_dropped() {
     let (mut exchange, broker) = (Exchange::start().await, Broker::start());
     broker.down();
     let mut config = config(&exchange, &broker);
-    (config.queued, config.kafka.in_flight) = (100, 1_000);
+    config.queued = 100;
+    kafka(&mut config).in_flight = 1_000;
     let running = start(config);
     let session = exchange.session().await;
     // Padded, so that the sockets' own buffers are no match for it.
@@ -342,7 +343,8 @@ async fn a_shutdown_without_a_broker_names_what_is_lost() {
     let mut config = config(&exchange, &broker);
     config.drain = Duration::from_secs(1);
     // Lines with librdkafka and lines in the queue are told alike.
-    (config.queued, config.kafka.in_flight) = (1, 2);
+    config.queued = 1;
+    kafka(&mut config).in_flight = 2;
     let running = start(config);
     let mut session = exchange.session().await;
     session.send(agg_trade("BTCUSDT", 100, 104));

@@ -61,6 +61,24 @@ async fn aggregate_folds_what_its_events_name_and_outlives_a_bad_one() {
 }
 
 #[tokio::test]
+async fn land_writes_a_batch_of_the_stream_to_its_minutes() {
+    let bucket = Bucket::start().await;
+    let mut function = Function::start("land", &bucket.environment()).await.expect("it starts");
+    let batch = example(include_str!("../events/land.json"));
+    let answer = function.invoke(&batch).await;
+    assert_eq!(answer, Ok(json!({ "batchItemFailures": [] })), "{}", function.log());
+    let counts = |folder| -> Vec<_> {
+        bucket.below(folder).values().map(|text| text.lines().count()).collect()
+    };
+    assert_eq!((counts("raw"), counts("dead")), (vec![2, 2], vec![1]));
+
+    let error = function.invoke(&json!({ "hello": 1 })).await.expect_err("no batch");
+    assert!(error["errorMessage"].is_string(), "{error}");
+    let again = function.invoke(&batch).await;
+    assert_eq!(again, Ok(json!({ "batchItemFailures": [] })), "it outlives that");
+}
+
+#[tokio::test]
 async fn query_answers_the_gateway() {
     let database = Database::postgres().await;
     let bars = market::fold(trades(1, 20, 10)).expect("small sums");
@@ -117,9 +135,11 @@ async fn a_function_without_its_environment_refuses_to_start() {
     let nowhere = environment("http://127.0.0.1:1", "key", "secret");
     let mut all = nowhere.clone();
     all.push(("DATABASE_URL", "postgres://postgres@127.0.0.1:1/db".into()));
-    for (function, wanted) in
-        [("aggregate", &["BUCKET", "DATABASE_URL"][..]), ("query", &["DATABASE_URL"])]
-    {
+    for (function, wanted) in [
+        ("aggregate", &["BUCKET", "DATABASE_URL"][..]),
+        ("land", &["BUCKET"]),
+        ("query", &["DATABASE_URL"]),
+    ] {
         for variable in wanted {
             let rest: Vec<_> = all.iter().filter(|(name, _)| name != variable).cloned().collect();
             let refused = Function::start(function, &rest).await.err().expect("it ends");
@@ -127,6 +147,8 @@ async fn a_function_without_its_environment_refuses_to_start() {
             let said = format!("{variable} is not set");
             assert!(refused.log.contains(&said), "{function}: {}", refused.log);
         }
+    }
+    for function in ["aggregate", "query"] {
         let mut wrong = all.clone();
         wrong.push(("DATABASE_URL", "oracle://db".into()));
         let refused = Function::start(function, &wrong).await.err().expect("it ends");
@@ -134,10 +156,13 @@ async fn a_function_without_its_environment_refuses_to_start() {
     }
     let mut wrong = all.clone();
     wrong.push(("S3_PATH_STYLE", "perhaps".into()));
-    let refused = Function::start("aggregate", &wrong).await.err().expect("it ends");
-    assert!(refused.log.contains("S3_PATH_STYLE is neither true nor false"), "{}", refused.log);
+    for function in ["aggregate", "land"] {
+        let refused = Function::start(function, &wrong).await.err().expect("it ends");
+        let said = "S3_PATH_STYLE is neither true nor false";
+        assert!(refused.log.contains(said), "{function}: {}", refused.log);
+    }
     // Its database and its bucket are another matter: they may be there in a moment.
-    for function in ["aggregate", "query"] {
+    for function in ["aggregate", "land", "query"] {
         Function::start(function, &all).await.expect("it starts");
     }
 }

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use ingest::{Config, Feed, Report};
+use ingest::{Config, Feed, Kafka, Report, Sink};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -37,6 +37,13 @@ pub(crate) fn config(exchange: &Exchange, broker: &Broker) -> Config {
         ..Feed::new(market::Exchange::Binance, symbols.to_vec())
     };
     Config::new(broker.brokers(), vec![feed])
+}
+
+pub(crate) fn kafka(config: &mut Config) -> &mut Kafka {
+    match &mut config.sink {
+        Sink::Kafka(kafka) => kafka,
+        Sink::Kinesis(kinesis) => panic!("{kinesis}"),
+    }
 }
 
 pub(crate) struct Running {

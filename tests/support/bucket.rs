@@ -1,9 +1,13 @@
 //! A private S3 server with one bucket, and the events that S3 would send of it.
 
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read;
 use std::path::PathBuf;
 
 use aggregate::{App, Event};
 use aws_sdk_s3::primitives::ByteStream;
+use flate2::read::MultiGzDecoder;
 use lake::{Lake, MinutePrefix, ObjectKey};
 use market::Trade;
 use serde_json::{Value, json};
@@ -67,6 +71,27 @@ impl Bucket {
     pub async fn delete(&self, key: &ObjectKey) {
         let request = self.server.client().delete_object().bucket(BUCKET);
         request.key(key.to_string()).send().await.expect("deleted");
+    }
+
+    /// All objects below a folder, with their text.
+    pub fn below(&self, folder: &str) -> BTreeMap<String, String> {
+        let mut found = BTreeMap::new();
+        let mut folders = vec![self.files().join(folder)];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                let path = entry.path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let mut text = String::new();
+                let bytes = fs::read(&path).expect("an object");
+                MultiGzDecoder::new(&bytes[..]).read_to_string(&mut text).expect("lines");
+                let key = path.strip_prefix(self.files()).expect("below").display().to_string();
+                found.insert(key, text);
+            }
+        }
+        found
     }
 
     /// What a function's program reads of its environment to reach this bucket.

@@ -1,6 +1,7 @@
 //! What ingest can be told, and what it does untold; reading it from a file and the environment is
 //! [`Config::load`].
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -17,15 +18,18 @@ mod load;
 /// | variable | in the file | default | meaning |
 /// |---|---|---|---|
 /// | `INGEST_CONFIG` | | none | the file, where the argument `--config` names none |
-/// | `KAFKA_BROKERS` | `kafka.brokers` | required | Kafka's bootstrap servers, `host:port` with commas between |
+/// | `INGEST_SINK` | `sink` | `kafka` | where the lines go: `kafka` or `kinesis` |
+/// | `KAFKA_BROKERS` | `kafka.brokers` | required for Kafka | Kafka's bootstrap servers, `host:port` with commas between |
+/// | `KAFKA_SECURITY` | `kafka.security` | `plaintext` | `plaintext`, or `msk-iam`: TLS, and IAM's credentials as the AWS SDK finds them |
+/// | `KINESIS_STREAM` | `kinesis.stream` | required for Kinesis | the stream's name; `AWS_REGION` and the like are as the AWS SDK reads them |
 /// | `INGEST_EXCHANGE` | `feed.exchange` | required | the exchange: `binance` |
 /// | `INGEST_SYMBOLS` | `feed.symbols` | required | the exchange's own names of the instruments; with commas between in the variable |
 /// | `INGEST_STREAM` | `feed.stream` | `aggTrade` | `aggTrade` or `trade` (each fill of its own) |
 /// | `INGEST_URL` | `feed.url` | the exchange's public one | base of the websocket's address: `wss://host[:port]` |
 /// | `INGEST_SILENCE_SECONDS` | `feed.silence_seconds` | 60 | connect anew when no trade of any of the symbols has come for so long |
-/// | `INGEST_HEALTH` | | none | address and port that tell `ingest --health` how Kafka does: `127.0.0.1:9100` |
+/// | `INGEST_HEALTH` | | none | address and port that tell `ingest --health` how its lines do: `127.0.0.1:9100` |
 /// | `INGEST_HEALTH_SECONDS` | | 300 | `ingest --health` fails when nothing was acknowledged for so long |
-/// | `INGEST_DRAIN_SECONDS` | `drain_seconds` | 25 | how long a shutdown waits for Kafka; below the 30 s after which Docker and ECS kill |
+/// | `INGEST_DRAIN_SECONDS` | `drain_seconds` | 25 | how long a shutdown waits for acknowledgements; below the 30 s after which Docker and ECS kill |
 ///
 /// `INGEST_EXCHANGE` to `INGEST_SILENCE_SECONDS` describe one feed; with several `[[feed]]` in the
 /// file they are an error. An empty variable counts as unset.
@@ -42,15 +46,22 @@ mod load;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    pub kafka: Kafka,
+    pub sink: Sink,
     /// One connection each.
     pub feeds: Vec<Feed>,
     /// Trades that may wait for the producer; then the feeds stop reading their sockets.
     pub queued: usize,
-    /// How long a shutdown waits for Kafka's acknowledgements.
+    /// How long a shutdown waits for acknowledgements.
     pub drain: Duration,
-    /// Where it is told how long ago Kafka acknowledged a line; see [`crate::check_health`].
+    /// Where it is told how long ago a line was acknowledged; see [`crate::check_health`].
     pub health: Option<SocketAddr>,
+}
+
+/// Where lines go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sink {
+    Kafka(Kafka),
+    Kinesis(Kinesis),
 }
 
 /// The broker.
@@ -58,10 +69,30 @@ pub struct Config {
 pub struct Kafka {
     /// Bootstrap servers, `host:port` with commas between.
     pub brokers: String,
+    pub security: Security,
     /// Lines that may be with librdkafka, not yet acknowledged.
     pub in_flight: usize,
     /// How long librdkafka itself tries to deliver a line, before it is handed back and sent anew.
     pub delivery_timeout: Duration,
+}
+
+/// How a broker knows who this is, and how nobody else knows what is said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Security {
+    /// It does not, and everybody does.
+    Plaintext,
+    /// MSK's: TLS, and tokens that are signed with the credentials that the AWS SDK finds.
+    MskIam,
+    /// No TLS, and tokens that prove nothing, for a broker of one's own; no file can say this.
+    Unsecured { principal: String, lifetime: Duration },
+}
+
+/// The stream; region, credentials and endpoint are what the AWS SDK finds in the environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kinesis {
+    pub stream: String,
+    /// Lines that may be not yet acknowledged.
+    pub in_flight: usize,
 }
 
 /// One connection to one exchange.
@@ -105,13 +136,50 @@ const RENEW: Duration = Duration::from_secs(23 * 60 * 60);
 const OVERLAP: Duration = Duration::from_secs(3);
 
 impl Config {
+    /// To Kafka.
     pub fn new(brokers: impl Into<String>, feeds: Vec<Feed>) -> Config {
         let kafka = Kafka {
             brokers: brokers.into(),
+            security: Security::Plaintext,
             in_flight: IN_FLIGHT,
             delivery_timeout: DELIVERY_TIMEOUT,
         };
-        Config { kafka, feeds, queued: QUEUED, drain: DRAIN, health: None }
+        Config { sink: Sink::Kafka(kafka), feeds, queued: QUEUED, drain: DRAIN, health: None }
+    }
+
+    pub fn kinesis(stream: impl Into<String>, feeds: Vec<Feed>) -> Config {
+        let kinesis = Kinesis { stream: stream.into(), in_flight: IN_FLIGHT };
+        Config { sink: Sink::Kinesis(kinesis), feeds, queued: QUEUED, drain: DRAIN, health: None }
+    }
+}
+
+impl Sink {
+    pub(crate) fn in_flight(&self) -> usize {
+        match self {
+            Sink::Kafka(kafka) => kafka.in_flight,
+            Sink::Kinesis(kinesis) => kinesis.in_flight,
+        }
+    }
+}
+
+impl fmt::Display for Sink {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Sink::Kafka(kafka) => kafka.fmt(out),
+            Sink::Kinesis(kinesis) => kinesis.fmt(out),
+        }
+    }
+}
+
+impl fmt::Display for Kafka {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Kafka at {}", self.brokers)
+    }
+}
+
+impl fmt::Display for Kinesis {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Kinesis stream {}", self.stream)
     }
 }
 

@@ -1,4 +1,4 @@
-//! How long ago Kafka acknowledged a line, told on a local port to whoever connects; `ingest
+//! How long ago a line was acknowledged, told on a local port to whoever connects; `ingest
 //! --health` is who asks. Says nothing of single feeds: their gaps show in the ids.
 //!
 //! A port and no file, so that a read-only container needs no folder for it, and so that a program
@@ -22,7 +22,7 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(200);
 /// Longer than any pause of a busy symbol, a broker's restart or a reconnect.
 const MAX_AGE: Duration = Duration::from_secs(300);
 
-/// When Kafka last acknowledged a line; at first, when the program started.
+/// When a line was last acknowledged; at first, when the program started.
 pub(crate) struct Pulse {
     started: Instant,
     beat_after_millis: AtomicU64,
@@ -79,8 +79,8 @@ pub(crate) fn address(env: &impl Fn(&str) -> Option<String>) -> anyhow::Result<O
     Ok(Some(address))
 }
 
-/// Asks the ingest that runs with the same environment; returns how long ago Kafka acknowledged
-/// its last line. Fails if none answers, and if that is longer ago than `INGEST_HEALTH_SECONDS`.
+/// Asks the ingest that runs with the same environment; returns how long ago its last
+/// line was acknowledged. Fails if none answers, and if that is longer ago than `INGEST_HEALTH_SECONDS`.
 pub async fn check(env: impl Fn(&str) -> Option<String>) -> anyhow::Result<Duration> {
     let address = address(&env)?.context("INGEST_HEALTH: not set, so there is nobody to ask")?;
     let max_age = match said(&env, "INGEST_HEALTH_SECONDS") {
@@ -93,10 +93,7 @@ pub async fn check(env: impl Fn(&str) -> Option<String>) -> anyhow::Result<Durat
     let asked = asked.map_err(|_| anyhow!("no answer within {} s", ANSWER_WITHIN.as_secs()));
     let age = asked.and_then(|answer| answer).with_context(|| format!("ingest at {address}"))?;
     let (seconds, limit) = (age.as_secs(), max_age.as_secs());
-    ensure!(
-        age <= max_age,
-        "Kafka has acknowledged nothing for {seconds} s, and {limit} s are allowed"
-    );
+    ensure!(age <= max_age, "nothing was acknowledged for {seconds} s, and {limit} s are allowed");
     Ok(age)
 }
 

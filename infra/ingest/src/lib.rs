@@ -1,10 +1,11 @@
 //! Sockets -> trade lines -> Kafka: listens to exchanges and writes every trade to the topic
-//! `{exchange}.trades`, key = symbol, value = the trade line, timestamp = trade time. Folds
-//! nothing, stores nothing, repairs nothing: what the sockets miss shows as missing ids.
+//! `{exchange}.trades`, key = symbol, value = the trade line, timestamp = trade time; or to one
+//! Kinesis stream, partition key = symbol. Folds nothing, stores nothing, repairs nothing: what the
+//! sockets miss shows as missing ids.
 //!
 //! * [`Config`]: what it can be told, and the table of settings.
 //! * [`run`]: all of it, until it is asked to stop.
-//! * [`check_health`]: whether one that runs gets its lines to Kafka.
+//! * [`check_health`]: whether one that runs gets its lines acknowledged.
 
 use std::collections::HashMap;
 use std::ops::AddAssign;
@@ -25,7 +26,7 @@ mod publish;
 mod undelivered;
 mod venue;
 
-pub use config::{Config, Feed, Kafka, Stream};
+pub use config::{Config, Feed, Kafka, Kinesis, Security, Sink, Stream};
 pub use health::check as check_health;
 
 /// What a run did.
@@ -33,7 +34,7 @@ pub use health::check as check_health;
 pub struct Report {
     /// Trades that the sockets brought.
     pub received: u64,
-    /// Those of them that Kafka acknowledged.
+    /// Those of them that were acknowledged.
     pub published: u64,
     /// Sendings beyond a line's first.
     pub resent: u64,
@@ -48,7 +49,7 @@ pub struct Report {
     pub missing_ids: u64,
 }
 
-/// Runs until `shutdown`, then closes the sockets and waits for Kafka to acknowledge the rest.
+/// Runs until `shutdown`, then closes the sockets and waits until the rest is acknowledged.
 ///
 /// A `wss` address needs rustls' process-wide crypto provider, if more than one is compiled in.
 ///
@@ -56,8 +57,8 @@ pub struct Report {
 /// says how many of which symbols, and their ids.
 pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<Report> {
     ensure!(!config.feeds.is_empty(), "feeds: there is none, so there is nothing to do");
-    ensure!(config.kafka.in_flight > 0, "kafka.in_flight: 0 lines can never be delivered");
-    let Config { kafka, feeds, queued, drain, health } = config;
+    ensure!(config.sink.in_flight() > 0, "in_flight: 0 lines can never be delivered");
+    let Config { sink, feeds, queued, drain, health } = config;
     let pulse = health::Pulse::new();
     let _answering = match health {
         Some(address) => {
@@ -71,10 +72,13 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
     let mut running = start(feeds, sender, &stop)?;
     let give_up = async {
         stop.cancelled().await;
-        info!("stopping; up to {} s for what Kafka has not acknowledged yet", drain.as_secs());
+        info!("stopping; up to {} s for what is not acknowledged yet", drain.as_secs());
         tokio::time::sleep(drain).await;
     };
-    let published = publish::run(&kafka, trades, &pulse, give_up).await?;
+    let published = match &sink {
+        Sink::Kafka(kafka) => publish::run(kafka, trades, &pulse, give_up).await?,
+        Sink::Kinesis(kinesis) => publish::kinesis::run(kinesis, trades, &pulse, give_up).await?,
+    };
 
     let mut report =
         Report { published: published.acknowledged, resent: published.resent, ..Report::default() };
@@ -85,11 +89,11 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
             Err(panic) => broken = Some(panic),
         }
     }
-    report.log();
+    report.log(&sink);
     if !published.undelivered.is_empty() {
-        let (brokers, seconds) = (&kafka.brokers, drain.as_secs_f64());
+        let seconds = drain.as_secs_f64();
         let lines = undelivered::describe(&published.undelivered);
-        bail!("Kafka at {brokers} has not acknowledged within {seconds} s: {lines}");
+        bail!("{sink} has not acknowledged within {seconds} s: {lines}");
     }
     match broken {
         Some(panic) => Err(panic).context("a feed failed, and everything was stopped with it"),
@@ -121,7 +125,7 @@ fn start(
 }
 
 impl Report {
-    fn log(&self) {
+    fn log(&self, sink: &Sink) {
         let Report { received, published, resent, repeated, .. } = self;
         let Report { refused_frames, reconnects, gaps, missing_ids, .. } = self;
         info!(
@@ -133,7 +137,7 @@ impl Report {
             reconnects,
             gaps,
             missing_ids,
-            "stopped: {published} of {received} trades are with Kafka"
+            "stopped: {published} of {received} trades are with {sink}"
         );
     }
 }

@@ -9,14 +9,14 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
-/// Listens to exchanges and writes every trade to Kafka.
+/// Listens to exchanges and writes every trade to Kafka or Kinesis.
 #[derive(Parser)]
 #[command(name = "ingest", version)]
 struct Arguments {
     /// TOML file with the settings; environment variables go before it
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Ask the ingest that runs with this environment whether its lines get to Kafka
+    /// Ask the ingest that runs with this environment whether its lines are acknowledged
     #[arg(long)]
     health: bool,
 }
@@ -46,7 +46,7 @@ fn env(name: &str) -> Option<String> {
 
 async fn health() -> anyhow::Result<()> {
     let age = ingest::check_health(env).await?;
-    println!("Kafka acknowledged a line {} s ago", age.as_secs());
+    println!("a line was acknowledged {} s ago", age.as_secs());
     Ok(())
 }
 

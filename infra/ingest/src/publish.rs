@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::mem;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -19,9 +20,12 @@ use crate::config::Kafka;
 use crate::health::Pulse;
 use health::Health;
 use producer::{Event, Producer};
+use token::Tokens;
 
 mod health;
+pub(crate) mod kinesis;
 mod producer;
+mod token;
 
 /// A refused line is worth little haste: librdkafka has repeated by itself whatever can pass.
 const RESEND: Backoff = Backoff { first: Duration::from_millis(500), cap: Duration::from_secs(5) };
@@ -35,7 +39,7 @@ const TICK: Duration = Duration::from_millis(100);
 pub(crate) struct Published {
     pub(crate) acknowledged: u64,
     pub(crate) resent: u64,
-    /// Trades that Kafka has not acknowledged in time. It may have some of them nevertheless.
+    /// Trades that were not acknowledged in time. Some of them may be there nevertheless.
     pub(crate) undelivered: Vec<Trade>,
 }
 
@@ -48,7 +52,8 @@ pub(crate) async fn run(
 ) -> anyhow::Result<Published> {
     // Never longer than the lines in flight, and a few words of trouble.
     let (sender, mut events) = mpsc::unbounded_channel();
-    let mut publisher = Publisher::new(kafka, sender, pulse)?;
+    let tokens = Arc::new(Tokens::new(&kafka.security).await?);
+    let mut publisher = Publisher::new(kafka, tokens, sender, pulse)?;
     let mut give_up = pin!(give_up);
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -75,6 +80,7 @@ fn retire(producer: Option<Producer>) -> Option<JoinHandle<()>> {
 
 struct Publisher<'a> {
     kafka: &'a Kafka,
+    tokens: Arc<Tokens>,
     events: mpsc::UnboundedSender<Event>,
     pulse: &'a Pulse,
     /// None between a producer's death and its successor.
@@ -98,13 +104,15 @@ struct Publisher<'a> {
 impl<'a> Publisher<'a> {
     fn new(
         kafka: &'a Kafka,
+        tokens: Arc<Tokens>,
         events: mpsc::UnboundedSender<Event>,
         pulse: &'a Pulse,
     ) -> anyhow::Result<Self> {
-        let producer = Producer::new(kafka, 0, events.clone())
+        let producer = Producer::new(kafka, &tokens, 0, events.clone())
             .with_context(|| format!("no Kafka producer for {}", kafka.brokers))?;
         Ok(Publisher {
             kafka,
+            tokens,
             events,
             pulse,
             producer: Some(producer),
@@ -117,7 +125,7 @@ impl<'a> Publisher<'a> {
             failed_at: Instant::now(),
             acknowledged: 0,
             resent: 0,
-            health: Health::new(&kafka.brokers),
+            health: Health::new(kafka),
         })
     }
 
@@ -172,9 +180,11 @@ impl<'a> Publisher<'a> {
         if self.again.is_empty() {
             self.postpone();
         }
+        let why =
+            self.pending.get(&id).map_or(error.to_string(), |it| producer::explain(error, it));
         self.again.push(id);
         self.resent += 1;
-        self.health.failed(Instant::now(), 1, &error.to_string());
+        self.health.failed(Instant::now(), 1, &why);
     }
 
     /// Acknowledgements do not shorten the wait: they may be of another topic's lines.
@@ -206,7 +216,7 @@ impl<'a> Publisher<'a> {
             return;
         }
         if self.producer.is_none() {
-            match Producer::new(self.kafka, self.generation, self.events.clone()) {
+            match Producer::new(self.kafka, &self.tokens, self.generation, self.events.clone()) {
                 Ok(producer) => self.producer = Some(producer),
                 Err(error) => {
                     self.health.trouble(error.to_string());

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ingest::{Config, Feed, Stream};
+use ingest::{Config, Feed, Security, Sink, Stream};
 use market::Exchange;
 
 /// Loads `file` as `ingest.toml`, with `env` as the environment; the folder's name is cut out of
@@ -84,11 +84,53 @@ fn the_environment_goes_before_the_file_field_by_field() {
         ("INGEST_DRAIN_SECONDS", "8"),
     ];
     let mut expected = load(FILE, &[]).expect("the file");
-    expected.kafka.brokers = "other:9092".to_owned();
+    let Sink::Kafka(kafka) = &mut expected.sink else { panic!("{expected:?}") };
+    kafka.brokers = "other:9092".to_owned();
     expected.feeds[0].symbols = vec!["XRPETH".parse().expect("a symbol")];
     expected.feeds[0].silence = Duration::from_secs(7);
     expected.drain = Duration::from_secs(8);
     assert_eq!(load(FILE, &env), Ok(expected));
+}
+
+#[test]
+fn lines_may_go_to_kinesis() {
+    let file = "sink = \"kinesis\"\n".to_owned() + FILE + "[kinesis]\nstream = \"trades\"\n";
+    let Sink::Kafka(_) = load(FILE, &[]).expect("the file").sink else { panic!("by default") };
+    let expected = Config::kinesis("trades", load(FILE, &[]).expect("the file").feeds).sink;
+    assert_eq!(load(&file, &[]).expect("kinesis").sink, expected);
+    let env = [("INGEST_SINK", "kinesis"), ("KINESIS_STREAM", "trades")];
+    assert_eq!(load(FILE, &env).expect("kinesis").sink, expected);
+    for (env, refusal) in [
+        (
+            &[("INGEST_SINK", "kafkas")][..],
+            "INGEST_SINK: sink: \"kafkas\" is neither kafka nor kinesis",
+        ),
+        (
+            &[("INGEST_SINK", "kinesis")],
+            "kinesis.stream: missing; set KINESIS_STREAM, or stream under [kinesis] in the file",
+        ),
+        (
+            &[("INGEST_SINK", "kinesis"), ("KINESIS_STREAM", "arn:aws:kinesis")],
+            "KINESIS_STREAM: kinesis.stream: \"arn:aws:kinesis\" is no stream's name (1 to 128 of A-Z a-z 0-9 _ . -)",
+        ),
+    ] {
+        assert_eq!(load(FILE, env), Err(refusal.to_owned()));
+    }
+}
+
+#[test]
+fn msk_is_asked_for_by_name() {
+    let security = |config: Config| match config.sink {
+        Sink::Kafka(kafka) => kafka.security,
+        Sink::Kinesis(kinesis) => panic!("{kinesis}"),
+    };
+    assert_eq!(security(load(FILE, &[]).expect("the file")), Security::Plaintext);
+    let file = FILE.replace("[kafka]", "[kafka]\nsecurity = \"msk-iam\"");
+    assert_eq!(security(load(&file, &[]).expect("the file")), Security::MskIam);
+    let env = [("KAFKA_SECURITY", "plaintext")];
+    assert_eq!(security(load(&file, &env).expect("the file")), Security::Plaintext);
+    let refusal = "KAFKA_SECURITY: kafka.security: \"ssl\" is neither plaintext nor msk-iam";
+    assert_eq!(load(FILE, &[("KAFKA_SECURITY", "ssl")]), Err(refusal.to_owned()));
 }
 
 #[test]
@@ -155,7 +197,7 @@ fn every_refusal_of_the_file_names_line_field_value_and_what_is_expected() {
         (
             "drain_seconds",
             "drain_second",
-            "ingest.toml:1: `drain_second = 20`: unknown field `drain_second`, expected one of `kafka`, `feed`, `drain_seconds`",
+            "ingest.toml:1: `drain_second = 20`: unknown field `drain_second`, expected one of `sink`, `kafka`, `kinesis`, `feed`, `drain_seconds`",
         ),
         (
             "brokers = \"kafka:9092\"",

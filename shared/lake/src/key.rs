@@ -4,6 +4,7 @@
 //! raw/trades/exchange=binance/date=2026-11-20/minute=1201/{name}.ndjson.gz         what arrived
 //! quarantine/strays/trades/exchange=../date=../minute=../{name}.ndjson.gz          right line, wrong object
 //! quarantine/lines/trades/exchange=../date=../minute=../{name}.ndjson.gz           refused lines
+//! dead/date=2026-11-20/{name}.ndjson.gz                                            of no known minute
 //! ```
 
 use std::fmt;
@@ -76,12 +77,24 @@ impl MinutePrefix {
     }
 
     pub fn object(&self, name: &str) -> Result<ObjectKey, KeyError> {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-        if name.is_empty() || name.len() > MAX_NAME || !name.bytes().all(allowed) {
-            return Err(KeyError::Name(name.to_owned()));
-        }
+        check_name(name)?;
         Ok(ObjectKey { prefix: self.clone(), name: name.to_owned() })
     }
+}
+
+fn check_name(name: &str) -> Result<(), KeyError> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    if name.is_empty() || name.len() > MAX_NAME || !name.bytes().all(allowed) {
+        return Err(KeyError::Name(name.to_owned()));
+    }
+    Ok(())
+}
+
+/// The key of lines that do not tell their exchange and minute, by the date on which they came.
+pub(crate) fn dead(date: &str, name: &str) -> Result<String, KeyError> {
+    check_name(date)?;
+    check_name(name)?;
+    Ok(format!("dead/date={date}/{name}{SUFFIX}"))
 }
 
 impl fmt::Display for MinutePrefix {

@@ -12,4 +12,5 @@ mod s3;
 
 pub use key::{Area, Kind, MinutePrefix, ObjectKey};
 pub use lines::{Limits, Refusal, Unreadable};
+pub use quarantine::DeadLine;
 pub use s3::{Lake, LakeError, MinuteRead, client_from_env};

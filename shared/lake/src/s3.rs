@@ -7,9 +7,9 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use market::Trade;
 
-use crate::key::{Area, KeyError, MinutePrefix, ObjectKey};
+use crate::key::{self, Area, KeyError, MinutePrefix, ObjectKey};
 use crate::lines::{self, Limits, Refusal, Unreadable};
-use crate::quarantine;
+use crate::quarantine::{self, DeadLine};
 
 /// Objects of one minute that are fetched at a time: enough to hide the round trips, little enough
 /// to keep their bytes small.
@@ -132,6 +132,18 @@ impl Lake {
         let name = format!("{}-{date}-{clock}-{}", object.prefix.exchange, object.name);
         let lines: String = trades.iter().map(|trade| format!("{trade}\n")).collect();
         self.put_lines(&minute.within(Area::Strays), &name, lines.as_bytes()).await
+    }
+
+    /// Keeps lines that have no place, by the date on which they came; returns the key.
+    pub async fn bury(
+        &self,
+        date: &str,
+        name: &str,
+        lines: &[DeadLine],
+    ) -> Result<String, LakeError> {
+        let key = key::dead(date, name)?;
+        self.put(&key, lines::compress(&quarantine::dead(lines))).await?;
+        Ok(key)
     }
 
     async fn list(&self, prefix: &MinutePrefix) -> Result<Vec<ObjectKey>, LakeError> {

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use tokio_tungstenite::tungstenite::http::Uri;
 use toml::Spanned;
 
-use super::{Config, Feed, Stream};
+use super::{Config, Feed, Security, Sink, Stream};
 use crate::{health, venue};
 
 /// From a second, for tests, to a day, which is no watchdog any more.
@@ -35,14 +35,30 @@ impl Config {
         let file = file.or_else(|| env("INGEST_CONFIG").map(|said| said.value.into()));
         let document = file.map(Document::read).transpose()?.unwrap_or_default();
 
+        let sink = env("INGEST_SINK").or(document.sink);
+        let to_kinesis = sink.as_ref().map(read_sink).transpose()?.unwrap_or(false);
         let brokers = env("KAFKA_BROKERS").or(document.brokers);
-        let brokers = brokers.context(
-            "kafka.brokers: missing; set KAFKA_BROKERS, or brokers under [kafka] in the file, to \
-             host:port",
-        )?;
-        check_brokers(&brokers)?;
-        let feeds = feeds(RawFeed::of_env(&env)?, document.feeds)?;
-        let mut config = Config::new(brokers.value, feeds);
+        let security = env("KAFKA_SECURITY").or(document.security);
+        let stream = env("KINESIS_STREAM").or(document.stream);
+        let feeds = || feeds(RawFeed::of_env(&env)?, document.feeds);
+        let mut config = if to_kinesis {
+            let stream = stream.context(
+                "kinesis.stream: missing; set KINESIS_STREAM, or stream under [kinesis] in the file",
+            )?;
+            check_stream(&stream)?;
+            Config::kinesis(stream.value, feeds()?)
+        } else {
+            let brokers = brokers.context(
+                "kafka.brokers: missing; set KAFKA_BROKERS, or brokers under [kafka] in the file, \
+                 to host:port",
+            )?;
+            check_brokers(&brokers)?;
+            let mut config = Config::new(brokers.value, feeds()?);
+            if let (Some(said), Sink::Kafka(kafka)) = (&security, &mut config.sink) {
+                kafka.security = read_security(said)?;
+            }
+            config
+        };
         config.health = health;
         let drain = seconds_of_env(&env, "INGEST_DRAIN_SECONDS", "drain_seconds")?;
         if let Some(drain) = drain.or(document.drain) {
@@ -92,7 +108,9 @@ fn seconds_of_env(
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    sink: Option<Spanned<String>>,
     kafka: Option<FileKafka>,
+    kinesis: Option<FileKinesis>,
     #[serde(default)]
     feed: Vec<Spanned<FileFeed>>,
     drain_seconds: Option<Spanned<i64>>,
@@ -102,6 +120,13 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct FileKafka {
     brokers: Option<Spanned<String>>,
+    security: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileKinesis {
+    stream: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -117,6 +142,9 @@ struct FileFeed {
 /// The file's values, each with its line.
 #[derive(Default)]
 struct Document {
+    security: Option<Said<String>>,
+    sink: Option<Said<String>>,
+    stream: Option<Said<String>>,
     brokers: Option<Said<String>>,
     feeds: Vec<RawFeed>,
     drain: Option<Said<i64>>,
@@ -129,8 +157,14 @@ impl Document {
             .with_context(|| format!("the configuration {path_text} cannot be read"))?;
         let lines = Lines { path: path_text, text: &text };
         let file: File = toml::from_str(&text).map_err(|error| lines.refuse(&error))?;
+        let stream = file.kinesis.and_then(|kinesis| kinesis.stream);
+        let (brokers, security) =
+            file.kafka.map_or((None, None), |kafka| (kafka.brokers, kafka.security));
         Ok(Document {
-            brokers: file.kafka.and_then(|kafka| kafka.brokers).map(|said| lines.said(said)),
+            sink: file.sink.map(|said| lines.said(said)),
+            stream: stream.map(|said| lines.said(said)),
+            brokers: brokers.map(|said| lines.said(said)),
+            security: security.map(|said| lines.said(said)),
             feeds: file.feed.into_iter().map(|feed| lines.feed(feed)).collect(),
             drain: file.drain_seconds.map(|said| lines.said(said)),
         })
@@ -297,6 +331,35 @@ fn read_url(said: &Said<String>) -> anyhow::Result<String> {
     });
     let why = || format!("{:?} is not a base such as wss://stream.example.com:9443", said.value);
     good.then(|| text.to_owned()).ok_or_else(|| said.refuse("feed.url", why()))
+}
+
+/// Whether it is Kinesis.
+fn read_sink(said: &Said<String>) -> anyhow::Result<bool> {
+    match said.value.as_str() {
+        "kafka" => Ok(false),
+        "kinesis" => Ok(true),
+        other => Err(said.refuse("sink", format!("{other:?} is neither kafka nor kinesis"))),
+    }
+}
+
+fn read_security(said: &Said<String>) -> anyhow::Result<Security> {
+    match said.value.as_str() {
+        "plaintext" => Ok(Security::Plaintext),
+        "msk-iam" => Ok(Security::MskIam),
+        other => {
+            Err(said
+                .refuse("kafka.security", format!("{other:?} is neither plaintext nor msk-iam")))
+        }
+    }
+}
+
+fn check_stream(said: &Said<String>) -> anyhow::Result<()> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+    if (1..=128).contains(&said.value.len()) && said.value.bytes().all(allowed) {
+        return Ok(());
+    }
+    let why = format!("{:?} is no stream's name (1 to 128 of A-Z a-z 0-9 _ . -)", said.value);
+    Err(said.refuse("kinesis.stream", why))
 }
 
 fn check_brokers(said: &Said<String>) -> anyhow::Result<()> {

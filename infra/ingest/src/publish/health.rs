@@ -1,4 +1,4 @@
-//! Tells the log when Kafka stops acknowledging and when it does so again, once each; changes
+//! Tells the log when the sink stops acknowledging and when it does so again, once each; changes
 //! nothing.
 
 use std::time::Duration;
@@ -12,20 +12,21 @@ const STALLED_AFTER: Duration = Duration::from_secs(5);
 const FAILURES_EVERY: Duration = Duration::from_secs(30);
 
 pub(super) struct Health {
-    brokers: String,
+    /// `Kafka at kafka:9092`
+    sink: String,
     /// The last acknowledgement, or when lines began to wait for one.
     since: Instant,
     stalled: bool,
-    /// The last thing that librdkafka complained of.
+    /// The last thing that was complained of.
     trouble: Option<String>,
     failed: usize,
     failures_told: Option<Instant>,
 }
 
 impl Health {
-    pub(super) fn new(brokers: &str) -> Health {
+    pub(super) fn new(sink: &impl ToString) -> Health {
         Health {
-            brokers: brokers.to_owned(),
+            sink: sink.to_string(),
             since: Instant::now(),
             stalled: false,
             trouble: None,
@@ -44,7 +45,7 @@ impl Health {
     pub(super) fn acknowledged(&mut self, now: Instant) {
         if self.stalled {
             let seconds = (now - self.since).as_secs();
-            info!(seconds, "Kafka at {} acknowledges again, after {seconds} s", self.brokers);
+            info!(seconds, "{} acknowledges again, after {seconds} s", self.sink);
         }
         (self.since, self.stalled, self.trouble) = (now, false, None);
     }
@@ -56,11 +57,12 @@ impl Health {
     /// Lines came back, and will be sent again.
     pub(super) fn failed(&mut self, now: Instant, lines: usize, why: &str) {
         self.failed += lines;
+        self.trouble = Some(why.to_owned());
         if self.failures_told.is_some_and(|told| now - told < FAILURES_EVERY) {
             return;
         }
         let lines = self.failed;
-        warn!(lines, "Kafka at {}: {why}; {lines} lines are sent again", self.brokers);
+        warn!(lines, "{}: {why}; {lines} lines are sent again", self.sink);
         (self.failed, self.failures_told) = (0, Some(now));
     }
 
@@ -73,8 +75,7 @@ impl Health {
         let why = why.unwrap_or("it does not say why");
         warn!(
             lines,
-            "Kafka at {} has acknowledged nothing for {seconds} s: {why}; {lines} lines wait",
-            self.brokers
+            "{} has acknowledged nothing for {seconds} s: {why}; {lines} lines wait", self.sink
         );
     }
 }

@@ -1,9 +1,13 @@
 //! librdkafka, set up for lines that must not be lost: what is sent comes back as an event, with
 //! or without success; decides nothing about what to do then.
 
+use std::error::Error;
+use std::sync::Arc;
+
 use market::Trade;
 use rdkafka::ClientConfig;
 use rdkafka::ClientContext;
+use rdkafka::client::OAuthToken;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
@@ -11,7 +15,8 @@ use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProd
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::debug;
 
-use crate::config::Kafka;
+use super::token::Tokens;
+use crate::config::{Kafka, Security};
 
 /// Lines wait so long for others to share a request with; a minute's row does not notice.
 const LINGER_MS: &str = "10";
@@ -20,6 +25,10 @@ const LINGER_MS: &str = "10";
 const RECONNECT_MAX_MS: &str = "2000";
 /// A broker that cannot be reached in that time is down; by default half a minute.
 const CONNECT_TIMEOUT_MS: &str = "10000";
+
+/// A topic that has been unknown for so long is not there; by default librdkafka waits half a
+/// minute before it says so.
+const UNKNOWN_TOPIC_MS: &str = "5000";
 
 /// What librdkafka says.
 #[derive(Debug)]
@@ -36,6 +45,7 @@ pub(super) struct Producer(ThreadedProducer<Context>);
 struct Context {
     events: UnboundedSender<Event>,
     generation: u32,
+    tokens: Arc<Tokens>,
 }
 
 impl Producer {
@@ -43,10 +53,20 @@ impl Producer {
     /// takes.
     pub(super) fn new(
         kafka: &Kafka,
+        tokens: &Arc<Tokens>,
         generation: u32,
         events: UnboundedSender<Event>,
     ) -> KafkaResult<Producer> {
-        let producer = ClientConfig::new()
+        let mut config = ClientConfig::new();
+        if let Some(protocol) = match kafka.security {
+            Security::Plaintext => None,
+            Security::MskIam => Some("SASL_SSL"),
+            Security::Unsecured { .. } => Some("SASL_PLAINTEXT"),
+        } {
+            config.set("security.protocol", protocol).set("sasl.mechanisms", "OAUTHBEARER");
+        }
+        let tokens = Arc::clone(tokens);
+        let producer = config
             .set("client.id", "tickfold-ingest")
             .set("bootstrap.servers", &kafka.brokers)
             // With it come acks=all and repetition without duplicates or reordering.
@@ -55,17 +75,18 @@ impl Producer {
             .set("linger.ms", LINGER_MS)
             .set("delivery.timeout.ms", kafka.delivery_timeout.as_millis().to_string())
             .set("queue.buffering.max.messages", kafka.in_flight.to_string())
+            .set("topic.metadata.propagation.max.ms", UNKNOWN_TOPIC_MS)
             .set("reconnect.backoff.max.ms", RECONNECT_MAX_MS)
             .set("socket.connection.setup.timeout.ms", CONNECT_TIMEOUT_MS)
             .set("socket.keepalive.enable", "true")
-            .create_with_context(Context { events, generation })?;
+            .create_with_context(Context { events, generation, tokens })?;
         Ok(Producer(producer))
     }
 
     /// Hands a line to librdkafka. An error says that it was not taken; otherwise an
     /// [`Event::Delivery`] follows.
     pub(super) fn send(&self, id: usize, trade: &Trade) -> KafkaResult<()> {
-        let (topic, line) = (format!("{}.trades", trade.exchange), trade.to_string());
+        let (topic, line) = (topic(trade), trade.to_string());
         let record = BaseRecord::with_opaque_to(&topic, id)
             .key(trade.symbol.as_str())
             .payload(&line)
@@ -79,7 +100,28 @@ impl Producer {
     }
 }
 
+fn topic(trade: &Trade) -> String {
+    format!("{}.trades", trade.exchange)
+}
+
+/// What came of a line, in words that say what to do where librdkafka's do not.
+pub(super) fn explain(error: &KafkaError, trade: &Trade) -> String {
+    match error.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => {
+            format!("there is no topic {0}: create {0}", topic(trade))
+        }
+        _ => error.to_string(),
+    }
+}
+
 impl ClientContext for Context {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    /// Asked for at the beginning, and whenever four fifths of a token's life are over.
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.tokens.make().map_err(|error| format!("{error:#}").replace('\0', " ").into())
+    }
+
     /// librdkafka repeats itself as long as a broker is away; what matters of it comes as
     /// [`Event::Trouble`] too.
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
@@ -87,6 +129,10 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        // Only a summary: why each of them is down was told before.
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
+            return;
+        }
         let fatal = error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal);
         let what = if reason.is_empty() { error.to_string() } else { reason.to_owned() };
         // Nobody listens any more once everything is delivered or given up.
