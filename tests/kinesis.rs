@@ -6,16 +6,15 @@ use std::process::{Output, Stdio};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
-use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::routing::post;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use market::Trade;
 use market::trade::Ids;
 use serde_json::{Value, json};
-use tests::binary::program;
+use tests::binary::{program, signal};
 use tests::bucket::Bucket;
 use tests::moto::{KEY, Moto, REGION};
 use tests::stream::batch;
@@ -31,6 +30,8 @@ mod broker;
 #[expect(dead_code, reason = "shared with the tests of ingest")]
 #[path = "ingest/exchange.rs"]
 mod exchange;
+#[path = "end_to_end/one_at_a_time.rs"]
+mod one_at_a_time;
 #[expect(dead_code, reason = "shared with the tests of ingest")]
 #[path = "ingest/running.rs"]
 mod running;
@@ -66,8 +67,7 @@ fn ingest(exchange: &Exchange, endpoint: &str) -> Command {
 
 async fn stop(ingest: Child) -> (Output, String) {
     let id = ingest.id().expect("it runs").to_string();
-    let kill = Command::new("sh").args(["-c", &format!("kill -TERM {id}")]).status().await;
-    assert!(kill.expect("a shell").success());
+    signal("TERM", &id);
     let output = soon("the end", ingest.wait_with_output()).await.expect("an exit code");
     let log = String::from_utf8_lossy(&output.stderr).into_owned();
     (output, log)
@@ -256,19 +256,6 @@ async fn it_is_healthy_while_the_stream_acknowledges_and_only_then() {
     soon("its age again", until(false)).await;
 }
 
-/// Passes one request at a time on to moto, which else loses records: it says of itself that it is
-/// not safe for concurrency.
-async fn one_at_a_time(moto: &Moto) -> String {
-    let (client, to) = (tests::http_client(), moto.endpoint().to_owned());
-    let turn = Arc::new(tokio::sync::Mutex::new(()));
-    let forward = async move |headers: HeaderMap, body: Bytes| {
-        let _turn = turn.lock().await;
-        let answer = client.post(to).headers(headers).body(body).send().await.expect("an answer");
-        (answer.status(), answer.text().await.expect("text"))
-    };
-    serve(Router::new().route("/", post(forward))).await
-}
-
 /// All records of the stream by shard, as Lambda would hand them over.
 async fn stored(moto: &Moto) -> Vec<Vec<Value>> {
     let call = async |operation: &str, parameters: Value| {
@@ -306,7 +293,7 @@ async fn lines_go_through_a_stream_into_the_objects_of_their_minutes() {
     let create = json!({ "StreamName": STREAM, "ShardCount": 2 });
     moto.call("kinesis", "Kinesis_20131202.CreateStream", &create).await;
     let mut exchange = Exchange::start().await;
-    let ingest = start(&exchange, &one_at_a_time(&moto).await);
+    let ingest = start(&exchange, &one_at_a_time::before(&moto).await);
     let mut session = exchange.session().await;
     // A second each, so that they are of some ten minutes; without a gap to complain of.
     let ids = (0..600).map(|id| id * 1_000 + 1);

@@ -3,19 +3,17 @@
 //! queue and the function.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{
-    Event, FilterRule, FilterRuleName, NotificationConfiguration, NotificationConfigurationFilter,
-    QueueConfiguration, S3KeyFilter,
-};
 use lake::{Area, Lake, MinutePrefix};
 use market::{Minute, Trade};
 use serde_json::{Value, json};
 use store::Range;
 use tests::bucket::{BUCKET, environment};
 use tests::databases::Database;
-use tests::moto::{KEY, Moto, REGION};
+use tests::moto::{KEY, Moto};
+use tests::queue::Queue;
 use tests::runtime::Function;
 use tests::trades::{MINUTE, NOON, lines, name, symbol, time, trade, trades};
 
@@ -24,89 +22,16 @@ const DELIVERIES: u64 = 3;
 /// Longer than the test: a message that fails is shown again at once, by hand.
 const HIDDEN_SECONDS: &str = "900";
 
-/// One queue of moto.
-struct Queue<'a> {
-    moto: &'a Moto,
-    url: String,
-    arn: String,
-}
-
-impl<'a> Queue<'a> {
-    async fn create(moto: &'a Moto, name: &str, attributes: Value) -> Queue<'a> {
-        let create = json!({ "QueueName": name, "Attributes": attributes });
-        let queue = moto.call("sqs", "AmazonSQS.CreateQueue", &create).await;
-        let url = queue["QueueUrl"].as_str().expect("a URL").to_owned();
-        Queue { moto, url, arn: format!("arn:aws:sqs:{REGION}:123456789012:{name}") }
-    }
-
-    async fn call(&self, operation: &str, mut parameters: Value) -> Value {
-        parameters["QueueUrl"] = self.url.clone().into();
-        self.moto.call("sqs", &format!("AmazonSQS.{operation}"), &parameters).await
-    }
-
-    async fn receive(&self) -> Vec<Value> {
-        let ask = json!({ "MaxNumberOfMessages": 10, "MessageSystemAttributeNames": ["All"] });
-        let received = self.call("ReceiveMessage", ask).await;
-        received["Messages"].as_array().cloned().unwrap_or_default()
-    }
-
-    async fn delete(&self, message: &Value) {
-        self.call("DeleteMessage", json!({ "ReceiptHandle": message["ReceiptHandle"] })).await;
-    }
-
-    async fn show_again(&self, message: &Value) {
-        let receipt = &message["ReceiptHandle"];
-        let now = json!({ "ReceiptHandle": receipt, "VisibilityTimeout": 0 });
-        self.call("ChangeMessageVisibility", now).await;
-    }
-}
-
-/// What the event source mapping makes of received messages.
-fn event(messages: &[Value], queue: &Queue<'_>) -> Value {
-    let record = |message: &Value| {
-        json!({
-            "messageId": message["MessageId"],
-            "receiptHandle": message["ReceiptHandle"],
-            "body": message["Body"],
-            "attributes": message["Attributes"],
-            "messageAttributes": {},
-            "md5OfBody": message["MD5OfBody"],
-            "eventSource": "aws:sqs",
-            "eventSourceARN": queue.arn,
-            "awsRegion": REGION,
-        })
-    };
-    json!({ "Records": messages.iter().map(record).collect::<Vec<_>>() })
-}
-
-/// Notifies `queue` of the objects that `aggregate` wants, and of no other.
-async fn notify(moto: &Moto, queue: &Queue<'_>) {
-    let rule = |name, value: &str| FilterRule::builder().name(name).value(value).build();
-    let filter = S3KeyFilter::builder()
-        .filter_rules(rule(FilterRuleName::Prefix, "raw/"))
-        .filter_rules(rule(FilterRuleName::Suffix, ".ndjson.gz"))
-        .build();
-    let configuration = QueueConfiguration::builder()
-        .queue_arn(&queue.arn)
-        .events(Event::from("s3:ObjectCreated:*"))
-        .filter(NotificationConfigurationFilter::builder().key(filter).build())
-        .build()
-        .expect("all it needs");
-    let all = NotificationConfiguration::builder().queue_configurations(configuration).build();
-    let put = moto.s3().put_bucket_notification_configuration().bucket(BUCKET);
-    put.notification_configuration(all).send().await.expect("configured");
-}
-
 /// Hands the queue to the function until nothing is left; returns the bodies of all messages, and
 /// how often each was delivered.
-async fn drain(queue: &Queue<'_>, function: &mut Function) -> BTreeMap<String, u64> {
+async fn drain(queue: &Queue, function: &mut Function) -> BTreeMap<String, u64> {
     let mut deliveries = BTreeMap::new();
     loop {
         let messages = queue.receive().await;
         if messages.is_empty() {
             return deliveries;
         }
-        let answer = function.invoke(&event(&messages, queue)).await.expect("never fails whole");
+        let answer = function.invoke(&queue.event(&messages)).await.expect("never fails whole");
         let failures = answer["batchItemFailures"].as_array().expect("the contract of SQS");
         for message in &messages {
             let body = message["Body"].as_str().expect("text").to_owned();
@@ -139,7 +64,7 @@ async fn rows(database: &Database) -> Vec<(Minute, u64, Option<u64>, u64)> {
 
 #[tokio::test]
 async fn objects_become_rows_and_broken_ones_dead_letters() {
-    let Some(moto) = Moto::start("queue") else { return };
+    let Some(moto) = Moto::start("queue").map(Arc::new) else { return };
     let database = Database::postgres().await;
     let dead = Queue::create(&moto, "aggregate-dead", json!({})).await;
     let redrive = json!({ "deadLetterTargetArn": dead.arn, "maxReceiveCount": DELIVERIES });
@@ -147,7 +72,7 @@ async fn objects_become_rows_and_broken_ones_dead_letters() {
         json!({ "VisibilityTimeout": HIDDEN_SECONDS, "RedrivePolicy": redrive.to_string() });
     let queue = Queue::create(&moto, "aggregate", attributes).await;
     moto.s3().create_bucket().bucket(BUCKET).send().await.expect("a bucket");
-    notify(&moto, &queue).await;
+    queue.listen_to(BUCKET).await;
 
     let mut environment = environment(moto.endpoint(), KEY, KEY);
     environment.push(("DATABASE_URL", database.url.clone()));

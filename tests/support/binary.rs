@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// The `tickfold` program.
@@ -18,6 +18,12 @@ pub fn program(name: &'static str) -> PathBuf {
     static BUILT: Mutex<BTreeMap<&str, PathBuf>> = Mutex::new(BTreeMap::new());
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
     built.entry(name).or_insert_with(|| build(name)).clone()
+}
+
+/// Sends a signal to processes, named by their ids. The program `kill` is not on every machine.
+pub fn signal(name: &str, processes: &str) {
+    let kill = format!("kill -{name} {processes}");
+    let _ = Command::new("sh").args(["-c", &kill]).stderr(Stdio::null()).status();
 }
 
 /// Where cargo puts what it builds.

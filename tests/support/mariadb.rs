@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::tls::Identity;
-use crate::unprivileged;
+use crate::{binary, unprivileged};
 
 /// It takes less than a second on an idle machine.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
@@ -18,6 +18,7 @@ const START_TIMEOUT: Duration = Duration::from_secs(60);
 pub struct Mariadb {
     server: Child,
     folder: TempDir,
+    options: Vec<String>,
     databases: AtomicU32,
 }
 
@@ -42,6 +43,19 @@ impl Mariadb {
         unprivileged::create_folder(&data.join("mysql"));
         let options = ["--skip-grant-tables", "--skip-networking"].map(str::to_owned);
         Mariadb::run(folder, &options)
+    }
+
+    /// A server that can be killed and started again.
+    pub fn start_mortal() -> Mariadb {
+        let folder = unprivileged::folder();
+        unprivileged::create_folder(&folder.path().join("data/mysql"));
+        let options = ["--skip-grant-tables", "--skip-networking", "--innodb-doublewrite=1"];
+        let mut mariadb = Mariadb::run(folder, &options.map(str::to_owned));
+        // The files of a new server are whole after its first clean end.
+        binary::signal("TERM", &mariadb.server.id().to_string());
+        mariadb.server.wait().expect("it has ended");
+        mariadb.restart();
+        mariadb
     }
 
     /// A server that also listens at `port` of this machine, where it speaks TLS if it has an
@@ -78,27 +92,31 @@ impl Mariadb {
     }
 
     fn run(folder: TempDir, options: &[String]) -> Mariadb {
-        let server = unprivileged::command(program())
-            .arg("--no-defaults")
-            .arg(format!("--datadir={}", folder.path().join("data").display()))
-            .arg(format!("--socket={}", folder.path().join("socket").display()))
-            // A server that starts removes the temporary tables it finds, whosever they are.
-            .arg(format!("--tmpdir={}", folder.path().display()))
-            .args(["--innodb-flush-method=nosync", "--innodb-flush-log-at-trx-commit=0"])
-            .args(["--innodb-doublewrite=0", "--innodb-log-file-size=16M", "--skip-log-bin"])
-            .args(["--performance-schema=off", "--default-time-zone=+05:30"])
-            .args(options)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("mariadbd starts");
-        let mariadb = Mariadb { server, folder, databases: AtomicU32::new(0) };
+        let server = spawn(&folder, options);
+        let (options, databases) = (options.to_vec(), AtomicU32::new(0));
+        let mariadb = Mariadb { server, folder, options, databases };
+        mariadb.wait_until_ready();
+        mariadb
+    }
+
+    /// The server is gone at once, as when the machine's memory ran out.
+    pub fn kill(&mut self) {
+        self.server.kill().expect("a process of ours");
+        self.server.wait().expect("it has ended");
+    }
+
+    /// Starts it on the same folder.
+    pub fn restart(&mut self) {
+        self.server = spawn(&self.folder, &self.options);
+        self.wait_until_ready();
+    }
+
+    fn wait_until_ready(&self) {
         let deadline = Instant::now() + START_TIMEOUT;
-        while !mariadb.try_sql("select 1") {
+        while !self.try_sql("select 1") {
             assert!(Instant::now() < deadline, "MariaDB did not start");
             std::thread::sleep(Duration::from_millis(20));
         }
-        mariadb
     }
 
     /// The URL of a new, empty database.
@@ -125,6 +143,25 @@ impl Drop for Mariadb {
         let _ = self.server.kill();
         let _ = self.server.wait();
     }
+}
+
+/// What is committed is with the operating system (2), so that it outlives the server, not the
+/// machine.
+fn spawn(folder: &TempDir, options: &[String]) -> Child {
+    unprivileged::command(program())
+        .arg("--no-defaults")
+        .arg(format!("--datadir={}", folder.path().join("data").display()))
+        .arg(format!("--socket={}", folder.path().join("socket").display()))
+        // A server that starts removes the temporary tables it finds, whosever they are.
+        .arg(format!("--tmpdir={}", folder.path().display()))
+        .args(["--innodb-flush-method=nosync", "--innodb-flush-log-at-trx-commit=2"])
+        .args(["--innodb-doublewrite=0", "--innodb-log-file-size=16M", "--skip-log-bin"])
+        .args(["--performance-schema=off", "--default-time-zone=+05:30"])
+        .args(options)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("mariadbd starts")
 }
 
 /// Debian keeps the server off the PATH of most users.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::tls::Identity;
-use crate::unprivileged;
+use crate::{binary, unprivileged};
 
 /// It takes one to two seconds on an idle machine.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
@@ -22,6 +22,7 @@ pub struct Postgres {
     folder: TempDir,
     /// Part of its socket's name.
     port: u16,
+    settings: Vec<String>,
     databases: AtomicU32,
 }
 
@@ -72,26 +73,37 @@ impl Postgres {
             .output()
             .expect("initdb starts");
         assert!(initdb.status.success(), "{}", String::from_utf8_lossy(&initdb.stderr));
-        let server = unprivileged::command(program("postgres"))
-            .arg("-D")
-            .arg(&data)
-            .arg("-k")
-            .arg(folder.path())
-            .args(["-c", "fsync=off", "-c", "autovacuum=off"])
-            .args(["-c", "max_connections=100", "-c", "timezone=Asia/Kolkata"])
-            .args(["-c", &format!("port={port}")])
-            .args(settings.iter().flat_map(|setting| ["-c", setting]))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("postgres starts");
-        let postgres = Postgres { server, folder, port, databases: AtomicU32::new(0) };
+        let server = spawn(&folder, port, settings);
+        let (settings, databases) = (settings.to_vec(), AtomicU32::new(0));
+        let mut postgres = Postgres { server, folder, port, settings, databases };
+        postgres.wait_until_ready();
+        postgres
+    }
+
+    /// The server and all its processes are gone at once, as when the machine's memory ran out.
+    pub fn kill(&mut self) {
+        let server = self.server.id();
+        let children = std::fs::read_to_string(format!("/proc/{server}/task/{server}/children"));
+        binary::signal("KILL", &format!("{server} {}", children.expect("its children")));
+        self.server.wait().expect("it has ended");
+    }
+
+    /// Starts it on the same folder and port.
+    pub fn restart(&mut self) {
+        self.server = spawn(&self.folder, self.port, &self.settings);
+        self.wait_until_ready();
+    }
+
+    fn wait_until_ready(&mut self) {
         let deadline = Instant::now() + START_TIMEOUT;
-        while !postgres.try_sql("postgres", "select 1") {
+        while !self.try_sql("postgres", "select 1") {
             assert!(Instant::now() < deadline, "PostgreSQL did not start");
             std::thread::sleep(Duration::from_millis(50));
+            // It refuses to start while a process of the killed one is still there.
+            if self.server.try_wait().expect("a process of ours").is_some() {
+                self.server = spawn(&self.folder, self.port, &self.settings);
+            }
         }
-        postgres
     }
 
     /// The URL of a new, empty database.
@@ -121,10 +133,26 @@ impl Postgres {
 impl Drop for Postgres {
     fn drop(&mut self) {
         // SIGINT is PostgreSQL's "fast shutdown": it ends its own children first.
-        let pid = self.server.id().to_string();
-        let _ = Command::new("kill").args(["-INT", &pid]).status();
+        binary::signal("INT", &self.server.id().to_string());
         let _ = self.server.wait();
     }
+}
+
+/// What is committed is with the operating system, so that it outlives the server, not the machine.
+fn spawn(folder: &TempDir, port: u16, settings: &[String]) -> Child {
+    unprivileged::command(program("postgres"))
+        .arg("-D")
+        .arg(folder.path().join("data"))
+        .arg("-k")
+        .arg(folder.path())
+        .args(["-c", "fsync=off", "-c", "autovacuum=off"])
+        .args(["-c", "max_connections=100", "-c", "timezone=Asia/Kolkata"])
+        .args(["-c", &format!("port={port}")])
+        .args(settings.iter().flat_map(|setting| ["-c", setting]))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("postgres starts")
 }
 
 /// Debian keeps the server's programs beside the PATH.

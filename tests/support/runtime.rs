@@ -101,6 +101,12 @@ impl Function {
 
     /// The function's answer to an event, or the error that it reports instead.
     pub async fn invoke(&mut self, event: &Value) -> Result<Value, Value> {
+        let answer = self.invoke_mortal(event).await;
+        answer.unwrap_or_else(|| panic!("the function gives no answer:\n{}", self.program.log()))
+    }
+
+    /// The same, and `None` if the program ends instead.
+    pub async fn invoke_mortal(&mut self, event: &Value) -> Option<Result<Value, Value>> {
         self.invocations += 1;
         let asked = self.invocations.to_string();
         let event = Event { id: asked.clone(), payload: event.to_string() };
@@ -120,8 +126,13 @@ impl Function {
                 }
             }
         };
-        let answer = timeout(DEADLINE, answer).await.ok().flatten();
-        answer.unwrap_or_else(|| panic!("the function gives no answer:\n{}", self.program.log()))
+        let answer = timeout(DEADLINE, answer).await;
+        answer.unwrap_or_else(|_| panic!("the function gives no answer:\n{}", self.program.log()))
+    }
+
+    /// The program's process, for whoever wants to kill it.
+    pub fn process(&self) -> u32 {
+        self.program.child.id()
     }
 
     /// What it has logged so far.

@@ -1,0 +1,138 @@
+//! Everything that users run, as programs: a scripted exchange -> `ingest` -> Kafka or Kinesis ->
+//! Vector or `land` -> S3 -> SQS -> `aggregate` -> PostgreSQL and MariaDB -> `query`; while it is
+//! left alone, and while each of them is killed again and again.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+use tests::moto::Moto;
+use tokio::task::block_in_place;
+
+use world::{Stream, World};
+
+#[path = "kafka/broker.rs"]
+#[expect(dead_code, reason = "shared with the tests of Kafka")]
+mod broker;
+#[path = "ingest/exchange.rs"]
+#[expect(dead_code, reason = "shared with the tests of ingest")]
+mod exchange;
+#[path = "end_to_end/kept.rs"]
+mod kept;
+#[path = "end_to_end/mapping.rs"]
+mod mapping;
+#[path = "end_to_end/market.rs"]
+mod market;
+#[path = "end_to_end/one_at_a_time.rs"]
+mod one_at_a_time;
+#[path = "end_to_end/soon.rs"]
+mod running;
+#[path = "end_to_end/topic.rs"]
+mod topic;
+#[path = "end_to_end/world.rs"]
+mod world;
+
+const SEED: u64 = 20_261_120;
+/// Deaths of each kind of program.
+const DEATHS: usize = 20;
+/// Trades of each symbol between two of them.
+const BATCH: usize = 40;
+/// How long after the start of an event `aggregate` may live; it takes about so long for one.
+const LIFE: std::ops::Range<u64> = 0..30;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Victim {
+    Ingest,
+    Broker,
+    Batcher,
+    Land,
+    /// That of one of the databases.
+    Aggregate(usize),
+    Database(usize),
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rows_are_those_of_the_trades_that_the_exchange_sent() {
+    let Some(moto) = Moto::start("end to end").map(Arc::new) else { return };
+    let mut world = World::over_kafka("end to end", moto, SEED).await;
+    let deals = world.market.trade(2_000);
+    world.send(&deals);
+    assert_eq!(world.judge().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn they_are_the_same_by_kinesis_and_land() {
+    let Some(moto) = Moto::start("end to end by Kinesis").map(Arc::new) else { return };
+    let kinesis = one_at_a_time::before(&moto).await;
+    let mut world = World::over_kinesis(moto, kinesis, SEED).await;
+    let deals = world.market.trade(2_000);
+    world.send(&deals);
+    assert_eq!(world.judge().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_is_killed_the_rows_are_right_and_count_what_is_lost() {
+    let Some(moto) = Moto::start("killing").map(Arc::new) else { return };
+    let world = World::over_kafka("killing", moto, SEED).await;
+    use Victim::{Aggregate, Batcher, Broker, Database, Ingest};
+    // Each of the two databases, and the function that writes to it.
+    let kinds = [Ingest, Broker, Batcher, Aggregate(0), Aggregate(1), Database(0), Database(1)];
+    kill(world, &kinds).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn by_kinesis_as_well() {
+    let Some(moto) = Moto::start("killing by Kinesis").map(Arc::new) else { return };
+    let kinesis = one_at_a_time::before(&moto).await;
+    let world = World::over_kinesis(moto, kinesis, SEED).await;
+    kill(world, &[Victim::Ingest, Victim::Land, Victim::Aggregate(0), Victim::Aggregate(1)]).await;
+}
+
+/// Kills each kind in a random order, at a random place in a batch of trades.
+async fn kill(mut world: World, kinds: &[Victim]) {
+    let mut random = StdRng::seed_from_u64(SEED);
+    let mut victims: Vec<Victim> =
+        kinds.iter().copied().cycle().take(kinds.len() * DEATHS).collect();
+    victims.shuffle(&mut random);
+    let deals = world.market.trade(BATCH);
+    world.send(&deals);
+    let mut killed = Vec::new();
+    for victim in &victims {
+        if *victim == Victim::Ingest {
+            world.arrival().await;
+        }
+        let deals = world.market.trade(BATCH);
+        let at = random.random_range(0..deals.len());
+        let after = Duration::from_millis(random.random_range(LIFE));
+        if *victim == Victim::Ingest {
+            world.kill_ingest(&deals, at).await;
+            continue;
+        }
+        world.send(&deals[..at]);
+        match (*victim, &mut world.stream) {
+            (Victim::Broker, Stream::Kafka { broker, .. }) => block_in_place(|| {
+                broker.kill();
+                broker.restart();
+            }),
+            (Victim::Batcher, Stream::Kafka { batcher, .. }) => batcher.kill().await,
+            (Victim::Land, Stream::Kinesis { land }) => killed.push(land.kill(0, after).await),
+            (Victim::Aggregate(which), _) => killed.push(world.aggregate.kill(which, after).await),
+            (Victim::Database(which), _) => world.databases[which].kill(),
+            (victim, _) => panic!("there is no {victim:?}"),
+        }
+        world.send(&deals[at..]);
+    }
+    // What comes last is not lost, so that the ids before it prove what is.
+    let deals = world.market.trade(BATCH);
+    world.send(&deals);
+    for killed in killed {
+        running::soon("a death", killed).await.expect("it is killed");
+    }
+    let all = world.market.deals.len();
+    let lost = world.judge().await;
+    let said = format!("{} deaths, {all} aggregate trades, {lost} raw trades lost", victims.len());
+    let _ = writeln!(io::stderr(), "end to end: {said}, all of them counted in the rows");
+}

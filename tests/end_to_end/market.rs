@@ -1,0 +1,208 @@
+//! The truth of these tests: made-up trades as whole numbers, the frames that tell of them, and the
+//! rows that they make, folded in another way and by other code than tickfold's.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use market::Time;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use serde_json::Value;
+
+pub(crate) const SYMBOLS: [&str; 3] = ["BTCUSDT", "ETHUSDT", "SOLUSDT"];
+/// 2023-11-14T22:13:20Z: long past, so that every minute is final.
+const BEGIN: i64 = 1_700_000_000_000_000;
+const MINUTE: i64 = 60_000_000;
+/// Decimals of every number of a row.
+const SCALE: u32 = 18;
+
+/// Aggregate trades that arrived, by symbol and first raw id.
+pub(crate) type Arrived = BTreeMap<String, BTreeSet<u64>>;
+
+/// An aggregate trade.
+#[derive(Debug, Clone)]
+pub(crate) struct Deal {
+    pub(crate) symbol: &'static str,
+    pub(crate) first: u64,
+    last: u64,
+    micros: i64,
+    /// In hundredths.
+    price: i128,
+    /// In hundred-millionths.
+    size: i128,
+    bought: bool,
+}
+
+/// An exchange's trades, one symbol after the other, with nothing left out.
+pub(crate) struct Market {
+    random: StdRng,
+    pub(crate) deals: Vec<Deal>,
+}
+
+/// What is compared of a row. Decimals are whole numbers of 10^-18.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Row {
+    minute: String,
+    open: i128,
+    high: i128,
+    low: i128,
+    close: i128,
+    /// Bought and sold.
+    counts: [u64; 2],
+    base: [i128; 2],
+    quote: [i128; 2],
+    ids: (u64, u64),
+    missing_before: Option<u64>,
+    missing: u64,
+    missing_after: Option<u64>,
+    complete: Option<bool>,
+}
+
+impl Market {
+    pub(crate) fn new(seed: u64) -> Market {
+        Market { random: StdRng::seed_from_u64(seed), deals: Vec::new() }
+    }
+
+    /// The next `count` trades of every symbol.
+    pub(crate) fn trade(&mut self, count: usize) -> Vec<Deal> {
+        let mut made = Vec::new();
+        for _ in 0..count {
+            for symbol in SYMBOLS {
+                let deal = self.next(symbol);
+                self.deals.push(deal.clone());
+                made.push(deal);
+            }
+        }
+        made
+    }
+
+    fn next(&mut self, symbol: &'static str) -> Deal {
+        let before = self.deals.iter().rev().find(|deal| deal.symbol == symbol);
+        let (last, micros, price) =
+            before.map_or((1_000, BEGIN, 4_300_000), |deal| (deal.last, deal.micros, deal.price));
+        let random = &mut self.random;
+        let first = last + 1;
+        // Now and then at the same microsecond, and now and then after an empty minute.
+        let pause = match random.random_range(0..300) {
+            0 => 2 * MINUTE,
+            at => i64::from(at % 4 > 0) * random.random_range(0..400_000),
+        };
+        Deal {
+            symbol,
+            first,
+            last: first + random.random_range(0..4),
+            micros: micros + pause,
+            price: (price + random.random_range(-500..=500)).max(1),
+            size: random.random_range(1..=250_000_000),
+            bought: random.random(),
+        }
+    }
+}
+
+impl Deal {
+    /// As Binance's combined stream sends it.
+    pub(crate) fn frame(&self) -> String {
+        let Deal { symbol, first, last, micros, .. } = self;
+        let stream = symbol.to_ascii_lowercase();
+        let price = format!("{}.{:02}", self.price / 100, self.price % 100);
+        let size = format!("{}.{:08}", self.size / 100_000_000, self.size % 100_000_000);
+        let maker_bought = !self.bought;
+        format!(
+            r#"{{"stream":"{stream}@aggTrade","data":{{"e":"aggTrade","E":{micros},"s":"{symbol}","a":{first},"p":"{price}","q":"{size}","f":{first},"l":{last},"T":{micros},"m":{maker_bought},"M":true}}}}"#
+        )
+    }
+
+    pub(crate) fn raw_trades(&self) -> u64 {
+        self.last - self.first + 1
+    }
+
+    fn price(&self) -> i128 {
+        self.price * 10_i128.pow(SCALE - 2)
+    }
+}
+
+impl Row {
+    /// Raw trades that are missing in the minute, or between it and the row before.
+    pub(crate) fn missing_up_to_here(&self) -> u64 {
+        self.missing_before.unwrap_or_default() + self.missing
+    }
+}
+
+/// The rows that the arrived trades of one symbol make.
+pub(crate) fn rows(deals: &[Deal], symbol: &str, arrived: &Arrived) -> Vec<Row> {
+    let there = |deal: &&Deal| deal.symbol == symbol && arrived[symbol].contains(&deal.first);
+    let deals: Vec<&Deal> = deals.iter().filter(there).collect();
+    // A symbol's trades are made in the order of their times and ids.
+    let minutes: Vec<&[&Deal]> =
+        deals.chunk_by(|one, next| one.micros / MINUTE == next.micros / MINUTE).collect();
+    let gap = |at: usize| Some(minutes.get(at + 1)?[0].first - minutes[at].last()?.last - 1);
+    (0..minutes.len())
+        .map(|at| row(minutes[at], at.checked_sub(1).and_then(gap), gap(at)))
+        .collect()
+}
+
+fn row(deals: &[&Deal], missing_before: Option<u64>, missing_after: Option<u64>) -> Row {
+    let of = |bought: bool| deals.iter().filter(move |deal| deal.bought == bought);
+    let both = |sum: &dyn Fn(bool) -> i128| [sum(true), sum(false)];
+    let (opening, closing) = (deals[0], deals[deals.len() - 1]);
+    let prices = || deals.iter().map(|deal| deal.price());
+    let ids = (opening.first, closing.last);
+    let there: u64 = deals.iter().map(|deal| deal.raw_trades()).sum();
+    let missing = ids.1 - ids.0 + 1 - there;
+    let all = [missing_before, Some(missing), missing_after];
+    let complete = match all.iter().flatten().sum::<u64>() {
+        0 => all.iter().all(Option::is_some).then_some(true),
+        _ => Some(false),
+    };
+    let start = Time::from_micros(opening.micros).expect("a time").minute();
+    Row {
+        minute: start.to_string(),
+        open: opening.price(),
+        high: prices().max().expect("a trade"),
+        low: prices().min().expect("a trade"),
+        close: closing.price(),
+        counts: [true, false].map(|bought| of(bought).map(|deal| deal.raw_trades()).sum()),
+        base: both(&|bought| of(bought).map(|deal| deal.size).sum::<i128>() * 10_i128.pow(10)),
+        quote: both(&|bought| {
+            of(bought).map(|deal| deal.price * deal.size).sum::<i128>() * 10_i128.pow(8)
+        }),
+        ids,
+        missing_before,
+        missing,
+        missing_after,
+        complete,
+    }
+}
+
+/// A bar as the API tells it.
+pub(crate) fn told(bar: &Value) -> Row {
+    let decimal =
+        |name: &str| scaled(bar[name].as_str().unwrap_or_else(|| panic!("{name}: {bar}")));
+    let number = |name: &str| bar[name].as_u64();
+    let whole = |name: &str| number(name).unwrap_or_else(|| panic!("{name}: {bar}"));
+    for name in ["conflict_count", "quarantined_count"] {
+        assert_eq!(whole(name), 0, "{name}: {bar}");
+    }
+    Row {
+        minute: bar["minute"].as_str().expect("text").to_owned(),
+        open: decimal("open"),
+        high: decimal("high"),
+        low: decimal("low"),
+        close: decimal("close"),
+        counts: ["buy_count", "sell_count"].map(whole),
+        base: ["buy_base_volume", "sell_base_volume"].map(decimal),
+        quote: ["buy_quote_volume", "sell_quote_volume"].map(decimal),
+        ids: (whole("first_id"), whole("last_id")),
+        missing_before: number("missing_before"),
+        missing: whole("missing_count"),
+        missing_after: number("missing_after"),
+        complete: bar["complete"].as_bool(),
+    }
+}
+
+/// `12.5` -> 12500000000000000000
+fn scaled(text: &str) -> i128 {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits = format!("{whole}{fraction:0<18}");
+    assert!(fraction.len() <= SCALE as usize && !text.starts_with('-'), "{text}");
+    digits.parse().expect("digits")
+}

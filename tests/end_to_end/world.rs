@@ -1,0 +1,313 @@
+//! All the programs around one market, from the exchange's socket to two databases, and the ways to
+//! disturb them; and in the end what `query` answers.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::{fs, mem};
+
+use serde_json::{Value, json};
+use store::Store;
+use tempfile::TempDir;
+use tests::binary::program;
+use tests::bucket::{BUCKET, environment};
+use tests::mariadb::Mariadb;
+use tests::moto::{KEY, Moto, REGION};
+use tests::postgres::Postgres;
+use tests::queue::Queue;
+use tests::runtime::Function;
+use tokio::process::Command;
+use tokio::task::{AbortHandle, block_in_place};
+
+use crate::broker::Broker;
+use crate::exchange::{Exchange, Session};
+use crate::kept::Kept;
+use crate::mapping::{Mapping, Running};
+use crate::market::{self, Arrived, Deal, Market, Row, SYMBOLS};
+use crate::topic::{self, Seen};
+
+pub(crate) const STREAM: &str = "trades";
+/// Longer than the test: what failed is shown again at once, by hand.
+const HIDDEN_SECONDS: &str = "3600";
+
+pub(crate) struct World {
+    pub(crate) market: Market,
+    pub(crate) seen: Seen,
+    pub(crate) exchange: Exchange,
+    pub(crate) session: Session,
+    pub(crate) ingest: Kept,
+    pub(crate) stream: Stream,
+    pub(crate) aggregate: Mapping,
+    pub(crate) databases: [Database; 2],
+    /// Trades that may be lost, as ingest was killed while it had them.
+    at_risk: BTreeSet<(&'static str, u64)>,
+    /// Trades that are lost, as nobody listened.
+    unheard: BTreeSet<(&'static str, u64)>,
+    _folder: TempDir,
+}
+
+/// What carries lines from ingest to objects.
+pub(crate) enum Stream {
+    Kafka { broker: Broker, reader: AbortHandle, batcher: Kept },
+    Kinesis { land: Mapping },
+}
+
+pub(crate) enum Database {
+    Postgres(Postgres, String),
+    Mariadb(Mariadb, String),
+}
+
+impl Database {
+    fn url(&self) -> &str {
+        match self {
+            Database::Postgres(_, url) | Database::Mariadb(_, url) => url,
+        }
+    }
+
+    /// Kills the server and starts it again on what it left.
+    pub(crate) fn kill(&mut self) {
+        block_in_place(|| match self {
+            Database::Postgres(server, _) => {
+                server.kill();
+                server.restart();
+            }
+            Database::Mariadb(server, _) => {
+                server.kill();
+                server.restart();
+            }
+        });
+    }
+}
+
+async fn databases() -> [Database; 2] {
+    let (postgres, mariadb) = (Postgres::start(), Mariadb::start_mortal());
+    let urls = (postgres.database(), mariadb.database());
+    let databases = [Database::Postgres(postgres, urls.0), Database::Mariadb(mariadb, urls.1)];
+    for database in &databases {
+        let store = Store::connect(database.url(), 1).expect("a database URL");
+        store.migrate().await.expect("tables");
+        store.close().await;
+    }
+    databases
+}
+
+impl World {
+    /// Over Kafka, or the embedded broker.
+    pub(crate) async fn over_kafka(test: &str, moto: Arc<Moto>, seed: u64) -> World {
+        let broker = Broker::start(test).await;
+        let seen = Seen::nothing();
+        let reader = topic::read(&broker.brokers(), seen.clone());
+        let sink = [("KAFKA_BROKERS", broker.brokers())];
+        let folder = tempfile::tempdir().expect("a folder");
+        let batcher = batcher(test, folder.path(), &broker, &moto);
+        let stream = Stream::Kafka { broker, reader, batcher };
+        World::start(moto, seed, seen, sink.into(), stream, folder).await
+    }
+
+    /// Over Kinesis, whose address is given apart.
+    pub(crate) async fn over_kinesis(moto: Arc<Moto>, address: String, seed: u64) -> World {
+        let create = json!({ "StreamName": STREAM, "ShardCount": 2 });
+        moto.call("kinesis", "Kinesis_20131202.CreateStream", &create).await;
+        let seen = Seen::nothing();
+        let land = Running::start("land", environment(moto.endpoint(), KEY, KEY)).await;
+        let land = Mapping::of_stream(Arc::clone(&moto), STREAM, land, seen.clone());
+        let sink = [
+            ("INGEST_SINK", "kinesis".to_owned()),
+            ("KINESIS_STREAM", STREAM.to_owned()),
+            ("AWS_ENDPOINT_URL_KINESIS", address),
+            ("AWS_REGION", REGION.to_owned()),
+            ("AWS_ACCESS_KEY_ID", KEY.to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", KEY.to_owned()),
+        ];
+        let folder = tempfile::tempdir().expect("a folder");
+        World::start(moto, seed, seen, sink.into(), Stream::Kinesis { land }, folder).await
+    }
+
+    async fn start(
+        moto: Arc<Moto>,
+        seed: u64,
+        seen: Seen,
+        sink: Vec<(&'static str, String)>,
+        stream: Stream,
+        folder: TempDir,
+    ) -> World {
+        moto.s3().create_bucket().bucket(BUCKET).send().await.expect("a bucket");
+        let hidden = json!({ "VisibilityTimeout": HIDDEN_SECONDS });
+        let queue = Queue::create(&moto, "aggregate", hidden).await;
+        queue.listen_to(BUCKET).await;
+        // S3's own test message is nobody's trade, and as good as any other.
+        let databases = databases().await;
+        let mut functions = Vec::new();
+        for database in &databases {
+            let mut environment = environment(moto.endpoint(), KEY, KEY);
+            environment.push(("DATABASE_URL", database.url().to_owned()));
+            functions.push(Running::start("aggregate", environment).await);
+        }
+        let mut exchange = Exchange::start().await;
+        let ingest = Kept::start("ingest", folder.path(), ingest(&exchange, sink));
+        let session = exchange.session().await;
+        let (at_risk, unheard) = Default::default();
+        let (market, aggregate) = (Market::new(seed), Mapping::of_queue(queue, functions));
+        let _folder = folder;
+        World {
+            market,
+            seen,
+            exchange,
+            session,
+            ingest,
+            stream,
+            aggregate,
+            databases,
+            at_risk,
+            unheard,
+            _folder,
+        }
+    }
+
+    pub(crate) fn send(&self, deals: &[Deal]) {
+        deals.iter().for_each(|deal| self.session.send(deal.frame()));
+    }
+
+    /// Kills ingest while it has the first `sent` of these trades, and returns when the next one
+    /// listens; the others happen meanwhile. All before must have arrived.
+    pub(crate) async fn kill_ingest(&mut self, deals: &[Deal], sent: usize) {
+        let (heard, unheard) = deals.split_at(sent);
+        self.send(heard);
+        self.ingest.kill().await;
+        self.session = self.exchange.session().await;
+        let name = |deal: &Deal| (deal.symbol, deal.first);
+        self.at_risk.extend(heard.iter().map(name));
+        self.unheard.extend(unheard.iter().map(name));
+    }
+
+    /// All that ought to have arrived by now.
+    pub(crate) async fn arrival(&self) {
+        let sure = |deal: &&Deal| {
+            let name = (deal.symbol, deal.first);
+            !self.at_risk.contains(&name) && !self.unheard.contains(&name)
+        };
+        let deals: Vec<Deal> = self.market.deals.iter().filter(sure).cloned().collect();
+        self.seen.until(&deals).await;
+    }
+
+    /// Ends every program when it has done its work, and compares the rows of both databases, as
+    /// `query` answers them, with those that the arrived trades make. Returns how many raw trades
+    /// the rows say are missing.
+    pub(crate) async fn judge(mut self) -> u64 {
+        self.arrival().await;
+        let World { ingest, stream, aggregate, .. } = self;
+        ingest.stop().await;
+        let _broker = match stream {
+            Stream::Kafka { broker, reader, batcher } => {
+                batcher.stop().await;
+                reader.abort();
+                Some(broker)
+            }
+            Stream::Kinesis { land } => {
+                land.drain().await;
+                None
+            }
+        };
+        aggregate.drain().await;
+
+        let (deals, arrived) = (mem::take(&mut self.market.deals), self.seen.now());
+        let lost = lost(&deals, &arrived);
+        let names: BTreeSet<_> = lost.iter().map(|deal| (deal.symbol, deal.first)).collect();
+        assert!(names.is_superset(&self.unheard), "nobody heard them");
+        let known: BTreeSet<_> = self.unheard.union(&self.at_risk).copied().collect();
+        assert!(names.is_subset(&known), "lost, and ingest was not killed");
+        let lost: u64 = lost.iter().map(|deal| deal.raw_trades()).sum();
+        for database in &self.databases {
+            let environment = [("DATABASE_URL", database.url().to_owned())];
+            let mut query = Function::start("query", &environment).await.expect("it starts");
+            let mut missing = 0;
+            for symbol in SYMBOLS {
+                let (told, expected) =
+                    (answer(&mut query, symbol).await, market::rows(&deals, symbol, &arrived));
+                for (told, expected) in told.iter().zip(&expected) {
+                    assert_eq!(told, expected, "{symbol} of {}", database.url());
+                }
+                assert_eq!(told.len(), expected.len(), "{symbol} of {}", database.url());
+                missing += told.iter().map(Row::missing_up_to_here).sum::<u64>();
+            }
+            assert_eq!(missing, lost, "{}", database.url());
+        }
+        lost
+    }
+}
+
+/// What the exchange has made and nobody has stored.
+fn lost<'a>(deals: &'a [Deal], arrived: &Arrived) -> Vec<&'a Deal> {
+    deals.iter().filter(|deal| !arrived[deal.symbol].contains(&deal.first)).collect()
+}
+
+fn ingest(exchange: &Exchange, sink: Vec<(&'static str, String)>) -> impl Fn() -> Command + use<> {
+    let (program, url) = (program("ingest"), exchange.url.clone());
+    move || {
+        let mut ingest = Command::new(&program);
+        ingest
+            .env_clear()
+            .envs(sink.iter().map(|(name, value)| (name, value)))
+            .env("INGEST_EXCHANGE", "binance")
+            .env("INGEST_SYMBOLS", SYMBOLS.join(","))
+            .env("INGEST_URL", &url)
+            // The test is silent for as long as a broker takes to start.
+            .env("INGEST_SILENCE_SECONDS", "3600")
+            .env("INGEST_DRAIN_SECONDS", "120");
+        ingest
+    }
+}
+
+/// Vector with the configuration of this repository, or its stand-in; says which.
+fn batcher(test: &str, folder: &Path, broker: &Broker, moto: &Moto) -> Kept {
+    let mut environment = environment(moto.endpoint(), KEY, KEY);
+    environment.push(("KAFKA_BROKERS", broker.brokers()));
+    let mut vector = std::process::Command::new("vector");
+    if vector.arg("--version").stdout(Stdio::null()).status().is_err() {
+        tests::skipped(test, "no vector on the PATH: its stand-in wrote the objects");
+        let program = program("batcher");
+        return Kept::start("batcher", folder, move || with(Command::new(&program), &environment));
+    }
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vector/vector.yaml");
+    let text = fs::read_to_string(file).expect("it is in vector/");
+    // A minute of trades passes in less than a second here.
+    let shortened = text.replace("timeout_secs: 75", "timeout_secs: 1");
+    assert_ne!(text, shortened, "the batch has another length");
+    let config = folder.join("vector.yaml");
+    fs::write(&config, shortened).expect("written");
+    environment.extend([
+        ("VECTOR_DANGEROUSLY_ALLOW_ENV_VAR_INTERPOLATION", "true".to_owned()),
+        ("VECTOR_DATA_DIR", folder.display().to_string()),
+        ("METRICS_ADDRESS", "127.0.0.1:0".to_owned()),
+    ]);
+    Kept::start("vector", folder, move || {
+        let mut vector = with(Command::new("vector"), &environment);
+        vector.arg("--config").arg(&config);
+        vector
+    })
+}
+
+fn with(mut command: Command, environment: &[(&'static str, String)]) -> Command {
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
+    command
+}
+
+async fn answer(query: &mut Function, symbol: &str) -> Vec<Row> {
+    let mut event: Value =
+        serde_json::from_str(include_str!("../../events/query.json")).expect("JSON");
+    let asked = [("exchange", "binance"), ("symbol", symbol), ("from", "1690000000000")];
+    let asked = [&asked[..], &[("limit", "5000")]].concat();
+    let text: Vec<String> = asked.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    event["rawQueryString"] = text.join("&").into();
+    event["queryStringParameters"] = asked
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), Value::from(*value)))
+        .collect::<serde_json::Map<_, _>>()
+        .into();
+    let answer = query.invoke(&event).await.expect("an answer");
+    assert_eq!(answer["statusCode"], 200, "{answer}");
+    let page: Value = serde_json::from_str(answer["body"].as_str().expect("text")).expect("JSON");
+    assert!(page["next"].is_null(), "one page is enough");
+    page["bars"].as_array().expect("bars").iter().map(market::told).collect()
+}
