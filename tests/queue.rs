@@ -16,6 +16,7 @@ use store::Range;
 use tests::bucket::{BUCKET, environment};
 use tests::databases::Database;
 use tests::moto::{KEY, Moto, REGION};
+use tests::queue::{Queue, key};
 use tests::runtime::Function;
 use tests::trades::{MINUTE, NOON, lines, name, symbol, time, trade, trades};
 
@@ -23,43 +24,6 @@ use tests::trades::{MINUTE, NOON, lines, name, symbol, time, trade, trades};
 const DELIVERIES: u64 = 3;
 /// Longer than the test: a message that fails is shown again at once, by hand.
 const HIDDEN_SECONDS: &str = "900";
-
-/// One queue of moto.
-struct Queue<'a> {
-    moto: &'a Moto,
-    url: String,
-    arn: String,
-}
-
-impl<'a> Queue<'a> {
-    async fn create(moto: &'a Moto, name: &str, attributes: Value) -> Queue<'a> {
-        let create = json!({ "QueueName": name, "Attributes": attributes });
-        let queue = moto.call("sqs", "AmazonSQS.CreateQueue", &create).await;
-        let url = queue["QueueUrl"].as_str().expect("a URL").to_owned();
-        Queue { moto, url, arn: format!("arn:aws:sqs:{REGION}:123456789012:{name}") }
-    }
-
-    async fn call(&self, operation: &str, mut parameters: Value) -> Value {
-        parameters["QueueUrl"] = self.url.clone().into();
-        self.moto.call("sqs", &format!("AmazonSQS.{operation}"), &parameters).await
-    }
-
-    async fn receive(&self) -> Vec<Value> {
-        let ask = json!({ "MaxNumberOfMessages": 10, "MessageSystemAttributeNames": ["All"] });
-        let received = self.call("ReceiveMessage", ask).await;
-        received["Messages"].as_array().cloned().unwrap_or_default()
-    }
-
-    async fn delete(&self, message: &Value) {
-        self.call("DeleteMessage", json!({ "ReceiptHandle": message["ReceiptHandle"] })).await;
-    }
-
-    async fn show_again(&self, message: &Value) {
-        let receipt = &message["ReceiptHandle"];
-        let now = json!({ "ReceiptHandle": receipt, "VisibilityTimeout": 0 });
-        self.call("ChangeMessageVisibility", now).await;
-    }
-}
 
 /// What the event source mapping makes of received messages.
 fn event(messages: &[Value], queue: &Queue<'_>) -> Value {
@@ -118,15 +82,6 @@ async fn drain(queue: &Queue<'_>, function: &mut Function) -> BTreeMap<String, u
             }
         }
     }
-}
-
-/// The one key of a notification, which S3 sends encoded.
-fn key(body: &str) -> String {
-    let event: Value = serde_json::from_str(body).expect("JSON");
-    assert_eq!(event["Records"].as_array().map(Vec::len), Some(1), "{event}");
-    let key = event["Records"][0]["s3"]["object"]["key"].as_str().expect("a key");
-    assert!(key.contains("%3D"), "{key} is not encoded");
-    key.replace("%3D", "=").replace("%2F", "/")
 }
 
 async fn rows(database: &Database) -> Vec<(Minute, u64, Option<u64>, u64)> {

@@ -9,6 +9,7 @@ pub mod kafka;
 pub mod mariadb;
 pub mod moto;
 pub mod postgres;
+pub mod queue;
 pub mod replay;
 pub mod runtime;
 pub mod stream;
