@@ -1,5 +1,5 @@
-//! `infra/compose.yaml` and the images of ingest and tickfold, as far as they can be held against the
-//! code without Docker: no container is started here. What `serve` does there, `serve.rs` runs.
+//! `infra/compose.yaml` and the images of ingest and tickfold, as far as they can be held against
+//! the code without Docker: no container is started here. `serve.rs` runs what `serve` does there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! What `make package` prints of each zip: its size, and how long the program in it takes to ask for
-//! its first event. A measurement, not a test: it fails only where a function has no zip.
+//! What `make package` prints of each zip: its size, and how long its program takes to ask for its
+//! first event. A measurement, not a test: it fails only where a function has no zip.
 
 use std::fs;
 use std::io::Read;

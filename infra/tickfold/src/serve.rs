@@ -37,11 +37,11 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(8);
 const AFTER_HELP: &str = "\
 For one machine, such as infra/compose.yaml: on AWS the functions do this. The queue is SQS's or one
 that speaks its protocol; which region, endpoint and credentials, it reads as the AWS SDK does, and
-who vouches for the database as the functions do (DATABASE_CA, DATABASE_AUTH). The tables are made by
-`tickfold migrate`.
+who vouches for the database as the functions do (DATABASE_CA, DATABASE_AUTH). The tables are made
+by `tickfold migrate`.
 
-A message is deleted when its minutes are folded. One that fails is left to the queue, which shows it
-again, and makes it a dead letter if it is set up so.
+A message is deleted when its minutes are folded. One that fails is left to the queue, which shows
+it again, and makes it a dead letter if it is set up so.
 
 GET /health answers 200 while the queue and the database do.
 

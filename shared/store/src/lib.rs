@@ -44,7 +44,7 @@ pub enum StoreError {
     Authorities(String, String),
     #[error("DATABASE_AUTH: {0}")]
     Login(String),
-    #[error("no connection to the database at {server}: {why}{hint}", hint = about_connecting(.why))]
+    #[error("no connection to the database at {server}: {why}{}", about_connecting(.why))]
     Unreachable { server: String, why: sqlx::Error },
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
