@@ -87,7 +87,8 @@ pub fn main(arguments: Arguments) -> ExitCode {
 async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let stop = stop_on_signals()?;
     let address = (Ipv4Addr::LOCALHOST, arguments.port).into();
-    let listener = http::listen(address, "--port").await?;
+    let remedy = "name another one with --port, or let --port 0 take a free one";
+    let listener = http::listen(address, remedy).await?;
     let source = match arguments.live {
         true => stop.run_until_cancelled(source::live()).await.transpose()?,
         false => Some(source::simulated()),

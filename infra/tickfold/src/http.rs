@@ -13,13 +13,12 @@ use tokio_util::sync::CancellationToken;
 /// How long answers that are under way may take at the end.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
-/// `option` is what names another address, and how it asks for a free port.
-pub(crate) async fn listen(address: SocketAddr, option: &str) -> anyhow::Result<TcpListener> {
+/// `remedy` tells how another port is named.
+pub(crate) async fn listen(address: SocketAddr, remedy: &str) -> anyhow::Result<TcpListener> {
     match TcpListener::bind(address).await {
         Ok(listener) => Ok(listener),
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-            let port = address.port();
-            bail!("port {port} is taken: name another one with {option}; 0 takes a free one")
+            bail!("port {} is taken: {remedy}", address.port())
         }
         Err(error) => Err(error).with_context(|| format!("cannot listen on {address}")),
     }

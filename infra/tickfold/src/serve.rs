@@ -92,7 +92,7 @@ pub fn main(arguments: &Arguments) -> ExitCode {
 
 async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let stop = stop_on_signals()?;
-    let listener = http::listen(arguments.listen, "--listen").await?;
+    let listener = http::listen(arguments.listen, "name another one with --listen").await?;
     let address = listener.local_addr()?;
     let store = Store::connect_with(&arguments.database_url, CONNECTIONS, &Access::from_env()?)?;
     let client = lake::client_from_env(arguments.s3_path_style).await;
