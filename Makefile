@@ -18,6 +18,9 @@ dist := $(addprefix $(page)/dist/,index.html page.js page.css)
 made := -name node_modules -o -name dist -o -name page.png
 sources := $(shell find $(page) \( $(made) \) -prune -o -type f -print)
 
+# This machine's, in the words of ARCH.
+host := $(patsubst x86_64,x86-64,$(patsubst aarch64,arm64,$(shell uname -m)))
+
 # Named by their packages, so that no other member adds its features to them, nor its program.
 functions := $(patsubst functions/%/Cargo.toml,--package %,$(wildcard functions/*/Cargo.toml))
 
@@ -53,6 +56,11 @@ package: setup-build page ## The functions as zip files for AWS Lambda; ARCH=x86
 	@cargo lambda --version >/dev/null 2>&1 || { echo "tickfold needs cargo-lambda; run this line,\
 	 then try again:" >&2; echo '$(get_cargo_lambda)'; exit 1; }
 	cargo lambda build --release --locked --$(ARCH) --output-format zip $(functions)
+# What this machine cannot run is timed by the same source built for it.
+ifneq ($(ARCH),$(host))
+	cargo build --release --locked $(functions)
+endif
+	@ARCH=$(ARCH) cargo bench --quiet --locked --profile dev --bench start
 
 picture: setup-test page ## A new picture of the page, taken by its browser test
 	TICKFOLD_PICTURE="$(abspath $(page)/page.png)" cargo test -p tests --test demo --locked page::

@@ -1,5 +1,5 @@
-//! `infra/compose.yaml` and the image of ingest, as far as they can be held against the code without
-//! Docker: no container is started here.
+//! `infra/compose.yaml` and the images of ingest and tickfold, as far as they can be held against
+//! the code without Docker: no container is started here. `serve.rs` runs what `serve` does there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -157,6 +157,16 @@ fn what_is_set_is_read_by_someone() {
     for variable in map(services["ingest"], "environment").keys() {
         assert!(ingest.contains(&format!("\"{variable}\"")), "ingest does not read {variable}");
     }
+    let (serve, functions) = (sources("infra/tickfold/src"), sources("shared/store/src"));
+    let of_the_sdk =
+        ["AWS_REGION", "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+    for service in ["migrate", "serve"] {
+        for variable in map(services[service], "environment").keys() {
+            let quoted = format!("\"{variable}\"");
+            let read = serve.contains(&quoted) || functions.contains(&quoted);
+            assert!(read || of_the_sdk.contains(variable), "{service} does not read {variable}");
+        }
+    }
     let provisioning = sources("infra/grafana/provisioning");
     let grafana = map(services["grafana"], "environment");
     for variable in grafana.keys().filter(|name| !name.starts_with("GF_")) {
@@ -209,68 +219,111 @@ async fn grafana_reads_what_the_migrations_make_and_nothing_writes() {
     assert!(refused.to_string().contains("permission denied for table bars"), "{refused}");
 }
 
-/// A Dockerfile's instructions, with their continued lines.
-fn instructions(dockerfile: &str) -> Vec<(String, String)> {
-    let lines = dockerfile.lines().filter(|line| !line.trim_start().starts_with('#'));
-    let joined = lines.collect::<Vec<_>>().join("\n").replace("\\\n", " ");
-    let instruction = |line: &str| {
-        let (name, rest) = line.split_once(' ')?;
-        Some((name.to_owned(), rest.trim().to_owned()))
-    };
-    joined.lines().filter_map(instruction).collect()
+#[test]
+fn the_images_are_pinned_and_run_as_nobody() {
+    let compose = compose();
+    let services = map(&compose, "services");
+    let built = services.iter().filter(|(_, service)| service["build"].is_object());
+    let built: Vec<_> = built.map(|(name, service)| (*name, &service["build"])).collect();
+    assert_eq!(built.iter().map(|it| it.0).collect::<Vec<_>>(), ["ingest", "migrate", "serve"]);
+    for (service, build) in built {
+        assert_eq!(build["context"], "..", "{service}");
+        let dockerfile = Dockerfile::read(build["dockerfile"].as_str().expect("a path"));
+        dockerfile.is_pinned_and_of_this_workspace();
+        dockerfile.runs_as_nobody_with_its_certificates();
+    }
 }
 
+/// Each of the programs' options that the images name is one that a test runs.
 #[test]
-fn the_image_of_ingest_is_pinned_and_runs_as_nobody() {
+fn the_images_start_and_check_what_is_tested() {
+    for (program, check, test) in [
+        ("ingest", &["--health"][..], "infra/ingest/tests/health.rs"),
+        ("tickfold", &["serve", "--health"], "tests/serve.rs"),
+    ] {
+        let dockerfile = Dockerfile::read(&format!("infra/{program}/Dockerfile"));
+        assert_eq!(dockerfile.one("STOPSIGNAL"), "SIGTERM");
+        assert_eq!(dockerfile.one("ENTRYPOINT"), format!(r#"["/{program}"]"#));
+        let (_, command) = dockerfile.one("HEALTHCHECK").split_once("CMD ").expect("a command");
+        let command: Vec<String> = serde_json::from_str(command).expect("words");
+        assert_eq!(command[0], format!("/{program}"));
+        assert_eq!(command[1..], *check);
+        for word in check {
+            assert!(text(test).contains(&format!("\"{word}\"")), "{test} does not run {word}");
+        }
+    }
+    let ingest = Dockerfile::read("infra/ingest/Dockerfile");
+    assert!(ingest.one("ENV").starts_with("INGEST_HEALTH=127.0.0.1:"));
+    let tickfold = Dockerfile::read("infra/tickfold/Dockerfile");
+    let port = tickfold.one("ENV").strip_prefix("LISTEN=0.0.0.0:").expect("from outside");
+    let port = port.split(' ').next().expect("a text has a first part");
     let compose = compose();
-    let build = &map(&compose, "services")["ingest"]["build"];
-    assert_eq!(build["context"], "..");
-    let dockerfile = instructions(&text(build["dockerfile"].as_str().expect("a path")));
-    let all = |name: &str| {
-        let found = dockerfile.iter().filter(|it| it.0 == name).map(|it| it.1.as_str());
-        found.collect::<Vec<_>>()
-    };
-    let one = |name: &str| {
-        let found = all(name);
+    let ports = words(map(&compose, "services")["serve"], "ports").concat();
+    assert!(ports.ends_with(&format!(":{port}")), "{ports} is not where it listens");
+}
+
+/// A Dockerfile's instructions, with their continued lines.
+struct Dockerfile(Vec<(String, String)>);
+
+impl Dockerfile {
+    fn read(path: &str) -> Dockerfile {
+        let text = text(path);
+        let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+        let joined = lines.collect::<Vec<_>>().join("\n").replace("\\\n", " ");
+        let instruction = |line: &str| {
+            let (name, rest) = line.split_once(' ')?;
+            Some((name.to_owned(), rest.trim().to_owned()))
+        };
+        Dockerfile(joined.lines().filter_map(instruction).collect())
+    }
+
+    fn all(&self, name: &str) -> Vec<&str> {
+        self.0.iter().filter(|it| it.0 == name).map(|it| it.1.as_str()).collect()
+    }
+
+    fn one(&self, name: &str) -> &str {
+        let found = self.all(name);
         assert_eq!(found.len(), 1, "{name}: {found:?}");
         found[0]
-    };
-    let mut stages = vec!["scratch"];
-    for from in all("FROM") {
-        let mut parts = from.split(' ');
-        let image = parts.next().expect("an image");
-        assert!(stages.contains(&image) || is_pinned(image), "{image} may change");
-        stages.extend(parts.nth(1));
     }
-    let channel = text("rust-toolchain.toml");
-    let channel = channel.split('"').nth(1).expect("a version").to_owned();
-    assert!(all("FROM")[0].starts_with(&format!("rust:{channel}-")), "the compiler is ours");
-    for copy in all("COPY") {
-        let known = copy.strip_prefix("--from=").and_then(|it| it.split(' ').next());
-        let source = copy.split(' ').next().expect("a path");
-        let there =
-            known.map_or(workspace().join(source).exists(), |stage| stages.contains(&stage));
-        assert!(there, "COPY {copy}");
+
+    fn is_pinned_and_of_this_workspace(&self) {
+        let mut stages = vec!["scratch"];
+        for from in self.all("FROM") {
+            let mut parts = from.split(' ');
+            let image = parts.next().expect("an image");
+            assert!(stages.contains(&image) || is_pinned(image), "{image} may change");
+            stages.extend(parts.nth(1));
+        }
+        let channel = text("rust-toolchain.toml");
+        let compiler = format!("rust:{}-", channel.split('"').nth(1).expect("a version"));
+        let ours = self.all("FROM").iter().any(|from| from.starts_with(&compiler));
+        assert!(ours, "the compiler is ours");
+        for copy in self.all("COPY") {
+            let mut words: Vec<&str> = copy.split(' ').collect();
+            if let Some(stage) = words[0].strip_prefix("--from=") {
+                assert!(stages.contains(&stage), "COPY {copy}");
+                continue;
+            }
+            words.pop().expect("where to");
+            for source in words {
+                assert!(workspace().join(source).exists(), "COPY {copy}");
+            }
+        }
     }
-    let (user, group) = one("USER").split_once(':').expect("user:group");
-    for id in [user, group] {
-        assert!(id.parse::<u32>().expect("a number, so that it can be checked") > 0);
+
+    fn runs_as_nobody_with_its_certificates(&self) {
+        let (user, group) = self.one("USER").split_once(':').expect("user:group");
+        for id in [user, group] {
+            assert!(id.parse::<u32>().expect("a number, so that it can be checked") > 0);
+        }
+        let (_, certificates) = self.one("ENV").split_once(" SSL_CERT_FILE=").expect("for TLS");
+        let runs = self.all("RUN");
+        let copied = format!("--dereference {certificates} /image/");
+        assert!(runs.iter().any(|run| run.contains(&copied)), "{certificates} is not in the image");
+        let libraries = |run: &&str| run.contains(" libssl-dev pkg-config");
+        assert!(runs.iter().any(libraries), "what infra/setup.sh installs for it");
     }
-    assert_eq!(one("STOPSIGNAL"), "SIGTERM");
-    assert_eq!(one("ENTRYPOINT"), r#"["/ingest"]"#);
-    let (_, check) = one("HEALTHCHECK").split_once(" CMD ").expect("a command");
-    assert_eq!(check, r#"["/ingest", "--health"]"#);
-    assert!(
-        text("infra/ingest/tests/health.rs").contains(r#".arg("--health")"#),
-        "as it is tested"
-    );
-    let (health, certificates) = one("ENV").split_once(' ').expect("two variables");
-    assert!(health.starts_with("INGEST_HEALTH=127.0.0.1:"));
-    let certificates = certificates.strip_prefix("SSL_CERT_FILE=").expect("for librdkafka's TLS");
-    let runs = all("RUN");
-    let copied = format!("--dereference {certificates} /image/");
-    assert!(runs.iter().any(|run| run.contains(&copied)), "{certificates} is not in the image");
-    assert!(runs[0].contains(" libssl-dev pkg-config"), "what infra/setup.sh installs for it");
 }
 
 /// Cargo must find every member of the workspace in the context, or it builds none.

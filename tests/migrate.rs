@@ -40,9 +40,15 @@ async fn a_new_database_can_be_used_and_twice_is_once() {
 
 #[test]
 fn without_a_database_it_says_why_and_keeps_the_password() {
+    let postgres = Postgres::shared();
     for (url, why) in [
         ("oracle://me:secret@host/db", "oracle is no database known here"),
-        ("postgres://me:secret@127.0.0.1:1/db", "pool timed out"),
+        (
+            "postgres://me:secret@127.0.0.1:1/db",
+            "no connection to the database at 127.0.0.1:1: pool timed out",
+        ),
+        ("mysql://me:secret@db.invalid/db", "are the host and port of DATABASE_URL right?"),
+        (&postgres.url("missing"), "are the user, password and database of DATABASE_URL right?"),
     ] {
         for ran in [migrate(&["--database-url", url], &[]), migrate(&[], &[("DATABASE_URL", url)])]
         {

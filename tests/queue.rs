@@ -13,7 +13,7 @@ use store::Range;
 use tests::bucket::{BUCKET, environment};
 use tests::databases::Database;
 use tests::moto::{KEY, Moto};
-use tests::queue::Queue;
+use tests::queue::{Queue, key};
 use tests::runtime::Function;
 use tests::trades::{MINUTE, NOON, lines, name, symbol, time, trade, trades};
 
@@ -43,15 +43,6 @@ async fn drain(queue: &Queue, function: &mut Function) -> BTreeMap<String, u64> 
             }
         }
     }
-}
-
-/// The one key of a notification, which S3 sends encoded.
-fn key(body: &str) -> String {
-    let event: Value = serde_json::from_str(body).expect("JSON");
-    assert_eq!(event["Records"].as_array().map(Vec::len), Some(1), "{event}");
-    let key = event["Records"][0]["s3"]["object"]["key"].as_str().expect("a key");
-    assert!(key.contains("%3D"), "{key} is not encoded");
-    key.replace("%3D", "=").replace("%2F", "/")
 }
 
 async fn rows(database: &Database) -> Vec<(Minute, u64, Option<u64>, u64)> {

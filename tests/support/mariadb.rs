@@ -156,6 +156,7 @@ fn spawn(folder: &TempDir, options: &[String]) -> Child {
         .arg(format!("--tmpdir={}", folder.path().display()))
         .args(["--innodb-flush-method=nosync", "--innodb-flush-log-at-trx-commit=2"])
         .args(["--innodb-doublewrite=0", "--innodb-log-file-size=16M", "--skip-log-bin"])
+        .arg("--max-connections=400")
         .args(["--performance-schema=off", "--default-time-zone=+05:30"])
         .args(options)
         .stdout(Stdio::null())

@@ -55,6 +55,13 @@ impl Moto {
         Some(Moto { server, endpoint })
     }
 
+    /// Runs a script in moto's own Python, which has AWS's library for it.
+    pub fn run_script(script: &str, environment: &[(&str, String)]) {
+        let environment = environment.iter().map(|(name, value)| (*name, value));
+        let python = python().expect("a server of it runs");
+        run(Command::new(python).args(["-c", script]).envs(environment)).expect("it succeeds");
+    }
+
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }

@@ -146,7 +146,7 @@ fn spawn(folder: &TempDir, port: u16, settings: &[String]) -> Child {
         .arg("-k")
         .arg(folder.path())
         .args(["-c", "fsync=off", "-c", "autovacuum=off"])
-        .args(["-c", "max_connections=100", "-c", "timezone=Asia/Kolkata"])
+        .args(["-c", "max_connections=400", "-c", "timezone=Asia/Kolkata"])
         .args(["-c", &format!("port={port}")])
         .args(settings.iter().flat_map(|setting| ["-c", setting]))
         .stdout(Stdio::null())

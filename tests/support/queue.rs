@@ -14,7 +14,7 @@ use crate::moto::{Moto, REGION};
 
 pub struct Queue {
     moto: Arc<Moto>,
-    url: String,
+    pub url: String,
     pub arn: String,
 }
 
@@ -23,8 +23,19 @@ impl Queue {
         let create = json!({ "QueueName": name, "Attributes": attributes });
         let queue = moto.call("sqs", "AmazonSQS.CreateQueue", &create).await;
         let url = queue["QueueUrl"].as_str().expect("a URL").to_owned();
-        let moto = Arc::clone(moto);
-        Queue { moto, url, arn: format!("arn:aws:sqs:{REGION}:123456789012:{name}") }
+        Queue::at(moto, name, url)
+    }
+
+    /// One that is there already.
+    pub async fn find(moto: &Arc<Moto>, name: &str) -> Queue {
+        let queue = moto.call("sqs", "AmazonSQS.GetQueueUrl", &json!({ "QueueName": name })).await;
+        let url = queue["QueueUrl"].as_str().expect("a URL").to_owned();
+        Queue::at(moto, name, url)
+    }
+
+    fn at(moto: &Arc<Moto>, name: &str, url: String) -> Queue {
+        let arn = format!("arn:aws:sqs:{REGION}:123456789012:{name}");
+        Queue { moto: Arc::clone(moto), url, arn }
     }
 
     pub async fn call(&self, operation: &str, mut parameters: Value) -> Value {
@@ -84,4 +95,13 @@ impl Queue {
         };
         json!({ "Records": messages.iter().map(record).collect::<Vec<_>>() })
     }
+}
+
+/// The one key of a notification, which S3 sends encoded.
+pub fn key(body: &str) -> String {
+    let event: Value = serde_json::from_str(body).expect("JSON");
+    assert_eq!(event["Records"].as_array().map(Vec::len), Some(1), "{event}");
+    let key = event["Records"][0]["s3"]["object"]["key"].as_str().expect("a key");
+    assert!(key.contains("%3D"), "{key} is not encoded");
+    key.replace("%3D", "=").replace("%2F", "/")
 }

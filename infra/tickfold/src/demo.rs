@@ -6,14 +6,13 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use chrono::Utc;
 use market::Time;
-use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
+use crate::http;
+use crate::signals::stop_on_signals;
 use folder::{Folder, Memory};
 use pipeline::Pipeline;
 
@@ -35,8 +34,6 @@ mod source;
 /// Warnings of all parts, and what the demo itself has to tell.
 const LOG: &str = "warn,tickfold=info";
 const SEED: u64 = 1;
-/// The exit status of a program that Ctrl-C ended, as shells count it.
-const INTERRUPTED: i32 = 130;
 
 const AFTER_HELP: &str = "\
 One process holds all of it: an exchange, ingest, a broker, the writer of objects, an S3 server,
@@ -89,7 +86,9 @@ pub fn main(arguments: Arguments) -> ExitCode {
 
 async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let stop = stop_on_signals()?;
-    let listener = listen(arguments.port).await?;
+    let address = (Ipv4Addr::LOCALHOST, arguments.port).into();
+    let remedy = "name another one with --port, or let --port 0 take a free one";
+    let listener = http::listen(address, remedy).await?;
     let source = match arguments.live {
         true => stop.run_until_cancelled(source::live()).await.transpose()?,
         false => Some(source::simulated()),
@@ -109,32 +108,6 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     // A part that failed is the reason of whatever failed with it.
     pipeline.stop().await.and(outcome.unwrap_or(Ok(())))
-}
-
-async fn listen(port: u16) -> anyhow::Result<TcpListener> {
-    match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
-        Ok(listener) => Ok(listener),
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => bail!(
-            "port {port} is taken: name another one with --port, or let --port 0 take a free one"
-        ),
-        Err(error) => Err(error).with_context(|| format!("cannot listen on port {port}")),
-    }
-}
-
-/// Cancelled at the first SIGINT or SIGTERM; the second one ends the process.
-fn stop_on_signals() -> anyhow::Result<CancellationToken> {
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen to signals")?;
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen to signals")?;
-    let stop = CancellationToken::new();
-    let stopping = stop.clone();
-    tokio::spawn(async move {
-        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
-        tracing::info!("ending; once more to end at once");
-        stopping.cancel();
-        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
-        std::process::exit(INTERRUPTED);
-    });
-    Ok(stop)
 }
 
 fn now() -> anyhow::Result<Time> {

@@ -17,6 +17,7 @@ enum Command {
     Demo(tickfold::demo::Arguments),
     Fold(tickfold::fold::Arguments),
     Migrate(tickfold::migrate::Arguments),
+    Serve(tickfold::serve::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -24,5 +25,6 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => tickfold::demo::main(arguments),
         Command::Fold(arguments) => tickfold::fold::main(&arguments),
         Command::Migrate(arguments) => tickfold::migrate::main(&arguments),
+        Command::Serve(arguments) => tickfold::serve::main(&arguments),
     }
 }

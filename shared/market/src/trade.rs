@@ -339,6 +339,10 @@ mod tests {
     fn every_refusal_names_its_field() {
         for (from, to, expected) in [
             ("43000.01000000", "4.3e4", "price: \"4.3e4\" is not a plain decimal"),
+            ("43000.01000000", "NaN", "price: \"NaN\" is not a plain decimal"),
+            ("\"43000.01000000\"", "NaN", "expected value"),
+            ("0.00123000", "Infinity", "size: \"Infinity\" is not a plain decimal"),
+            ("0.00123000", "-1", "size: \"-1\" is not a plain decimal"),
             ("0.00123000", "0.0", "size: \"0.0\" is not greater than zero"),
             ("0.00123000", "0.00000000000000001", "size: 43000.01 x 0.00000000000000001"),
             ("BTCUSDT", "btc/usdt", "symbol: \"btc/usdt\" is not a symbol"),

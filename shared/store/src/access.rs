@@ -11,6 +11,8 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 #[cfg(feature = "sqlite")]
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
+#[cfg(feature = "sqlite")]
+use crate::decimals::{DECIMAL, decimal_order};
 use crate::iam::Tokens;
 use crate::{Iam, Pool, StoreError};
 
@@ -114,6 +116,7 @@ impl Access {
         let options: SqliteConnectOptions = url.parse().map_err(wrong_url)?;
         let options = options
             .create_if_missing(true)
+            .collation(DECIMAL, decimal_order)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Normal)
             .busy_timeout(BUSY_TIMEOUT);

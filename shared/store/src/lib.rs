@@ -8,6 +8,8 @@
 //! `Access` and `Sql`; the compiler and the tests name the rest.
 
 mod access;
+#[cfg(feature = "sqlite")]
+mod decimals;
 mod iam;
 mod sql;
 
@@ -21,6 +23,8 @@ use sqlx::SqlitePool;
 use sqlx::{MySqlPool, PgPool};
 
 pub use crate::access::{Access, Login};
+#[cfg(feature = "sqlite")]
+pub use crate::decimals::{DECIMAL, decimal_order};
 pub use crate::iam::Iam;
 use crate::iam::Tokens;
 
@@ -28,8 +32,9 @@ use crate::iam::Tokens;
 /// 10,000; the JSON of this many is about a megabyte.
 const ROWS_AT_ONCE: usize = 2_000;
 /// How often a statement is tried that others undo. Each time one of them got its rows in, so this
-/// is enough for as many writers of the same minute at the same time.
-const PUT_ATTEMPTS: u32 = 16;
+/// is enough for as many writers of the same minute at the same time: more than any function's
+/// concurrency here.
+const PUT_ATTEMPTS: u32 = 128;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -39,9 +44,11 @@ pub enum StoreError {
     Authorities(String, String),
     #[error("DATABASE_AUTH: {0}")]
     Login(String),
-    #[error("database: {0}{hint}", hint = about_proof(.0))]
+    #[error("no connection to the database at {server}: {why}{}", about_connecting(.why))]
+    Unreachable { server: String, why: sqlx::Error },
+    #[error("database: {0}")]
     Database(#[from] sqlx::Error),
-    #[error("migration: {0}{hint}", hint = about_proof(.0))]
+    #[error("migration: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
     #[error("a stored row cannot be read: {0}")]
     Row(#[from] serde_json::Error),
@@ -93,21 +100,24 @@ enum Pool {
     Sqlite(SqlitePool),
 }
 
-/// Runs one body against whichever database is open.
+/// Runs one body on a connection to whichever database is open.
 macro_rules! on {
-    ($which:expr, |$pool:ident, $sql:ident| $body:expr) => {
-        match $which {
-            Pool::Postgres($pool) => {
-                let $sql = &sql::POSTGRES;
+    ($store:expr, |$connection:ident, $sql:ident| $body:expr) => {
+        match $store.pool().await? {
+            Pool::Postgres(pool) => {
+                let acquired = pool.acquire().await;
+                let ($connection, $sql) = (&mut *$store.reached(acquired)?, &sql::POSTGRES);
                 $body
             }
-            Pool::MySql($pool) => {
-                let $sql = &sql::MYSQL;
+            Pool::MySql(pool) => {
+                let acquired = pool.acquire().await;
+                let ($connection, $sql) = (&mut *$store.reached(acquired)?, &sql::MYSQL);
                 $body
             }
             #[cfg(feature = "sqlite")]
-            Pool::Sqlite($pool) => {
-                let $sql = &sql::SQLITE;
+            Pool::Sqlite(pool) => {
+                let acquired = pool.acquire().await;
+                let ($connection, $sql) = (&mut *$store.reached(acquired)?, &sql::SQLITE);
                 $body
             }
         }
@@ -148,7 +158,7 @@ impl Store {
 
     /// Brings the tables to this version. Twice is once.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        on!(self.pool().await?, |pool, sql| Ok(sql.migrator().run(pool).await?))
+        on!(self, |connection, sql| Ok(sql.migrator().run(connection).await?))
     }
 
     /// Writes each bar unless the stored one is of the same or a later version; returns how many
@@ -157,10 +167,10 @@ impl Store {
         let mut written = 0;
         for bars in bars.chunks(ROWS_AT_ONCE) {
             let rows = serde_json::to_string(bars)?;
-            on!(self.pool().await?, |pool, sql| for statement in sql.put_bars {
+            on!(self, |connection, sql| for statement in sql.put_bars {
                 let mut attempt = 1;
                 written += loop {
-                    match sqlx::query(*statement).bind(&rows).execute(pool).await {
+                    match sqlx::query(*statement).bind(&rows).execute(&mut *connection).await {
                         Ok(done) => break done.rows_affected(),
                         Err(error) if attempt < PUT_ATTEMPTS && lost_to_another(&error) => {}
                         Err(error) => return Err(error.into()),
@@ -173,14 +183,14 @@ impl Store {
     }
 
     pub async fn bars(&self, range: &Range) -> Result<Vec<StoredBar>, StoreError> {
-        let rows: Vec<String> = on!(self.pool().await?, |pool, sql| {
+        let rows: Vec<String> = on!(self, |connection, sql| {
             sqlx::query_scalar(sql.bars)
                 .bind(range.exchange.as_str())
                 .bind(range.symbol.as_str())
                 .bind(range.from.to_string())
                 .bind(range.to.to_string())
                 .bind(i64::from(range.limit))
-                .fetch_all(pool)
+                .fetch_all(connection)
                 .await?
         });
         read_all(&rows)
@@ -193,28 +203,53 @@ impl Store {
         symbol: &Symbol,
         minute: Minute,
     ) -> Result<Option<StoredBar>, StoreError> {
-        let row: Option<String> = on!(self.pool().await?, |pool, sql| {
+        let row: Option<String> = on!(self, |connection, sql| {
             sqlx::query_scalar(sql.bar_before)
                 .bind(exchange.as_str())
                 .bind(symbol.as_str())
                 .bind(minute.to_string())
-                .fetch_optional(pool)
+                .fetch_optional(connection)
                 .await?
         });
         row.map(|row| Ok(serde_json::from_str(&row)?)).transpose()
     }
 
     pub async fn symbols(&self) -> Result<Vec<StoredSymbol>, StoreError> {
-        let rows: Vec<String> =
-            on!(self.pool().await?, |pool, sql| sqlx::query_scalar(sql.symbols)
-                .fetch_all(pool)
-                .await?);
+        let rows: Vec<String> = on!(self, |connection, sql| sqlx::query_scalar(sql.symbols)
+            .fetch_all(connection)
+            .await?);
         read_all(&rows)
     }
 
     /// Waits for what is running and closes the connections.
     pub async fn close(&self) {
-        on!(&self.pool, |pool, _sql| pool.close().await);
+        match &self.pool {
+            Pool::Postgres(pool) => pool.close().await,
+            Pool::MySql(pool) => pool.close().await,
+            #[cfg(feature = "sqlite")]
+            Pool::Sqlite(pool) => pool.close().await,
+        }
+    }
+
+    /// A connection, or which server gave none.
+    fn reached<T>(&self, acquired: Result<T, sqlx::Error>) -> Result<T, StoreError> {
+        acquired.map_err(|why| StoreError::Unreachable { server: self.server(), why })
+    }
+
+    /// What the URL names, without the user and the password.
+    fn server(&self) -> String {
+        match &self.pool {
+            Pool::Postgres(pool) => {
+                let options = pool.connect_options();
+                format!("{}:{}", options.get_host(), options.get_port())
+            }
+            Pool::MySql(pool) => {
+                let options = pool.connect_options();
+                format!("{}:{}", options.get_host(), options.get_port())
+            }
+            #[cfg(feature = "sqlite")]
+            Pool::Sqlite(pool) => pool.connect_options().get_filename().display().to_string(),
+        }
     }
 }
 
@@ -227,12 +262,20 @@ fn lost_to_another(error: &sqlx::Error) -> bool {
     undone || error.is_unique_violation()
 }
 
-/// What to look at where a server was not believed.
-fn about_proof(error: &dyn std::error::Error) -> &'static str {
-    if error.to_string().contains("invalid peer certificate") {
-        "; is this the server's name, and does DATABASE_CA name who vouches for it?"
-    } else {
-        ""
+/// What to look at where there is no connection.
+fn about_connecting(why: &sqlx::Error) -> &'static str {
+    if why.to_string().contains("invalid peer certificate") {
+        return "; is this the server's name, and does DATABASE_CA name who vouches for it?";
+    }
+    match why {
+        // It was tried again until then: a server that starts refuses, too.
+        sqlx::Error::PoolTimedOut => {
+            "; it refused or did not answer, or all connections are in use: \
+             does it run, and may this machine reach that host and port?"
+        }
+        sqlx::Error::Io(_) => "; are the host and port of DATABASE_URL right?",
+        sqlx::Error::Database(_) => "; are the user, password and database of DATABASE_URL right?",
+        _ => "",
     }
 }
 

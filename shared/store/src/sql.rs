@@ -19,8 +19,14 @@ macro_rules! sql {
     ($name:ident: $folder:literal, [$($put:literal),+], [$($migration:literal $what:literal),+]) => {
         pub(crate) const $name: Sql = Sql {
             put_bars: &[$(include_str!(concat!("../queries/", $folder, "/", $put, ".sql"))),+],
-            bars: include_str!(concat!("../queries/", $folder, "/bars.sql")),
-            bar_before: include_str!(concat!("../queries/", $folder, "/bar_before.sql")),
+            bars: concat!(
+                include_str!(concat!("../queries/", $folder, "/bar.sql")),
+                include_str!(concat!("../queries/", $folder, "/bars.sql")),
+            ),
+            bar_before: concat!(
+                include_str!(concat!("../queries/", $folder, "/bar.sql")),
+                include_str!(concat!("../queries/", $folder, "/bar_before.sql")),
+            ),
             symbols: include_str!(concat!("../queries/", $folder, "/symbols.sql")),
             migrations: &[$((
                 $migration,
@@ -42,7 +48,7 @@ sql!(
 );
 // No views: their sums of decimals, which are text there, would be floats.
 #[cfg(feature = "sqlite")]
-sql!(SQLITE: "sqlite", ["put_bars"], [1 "bars"]);
+sql!(SQLITE: "sqlite", ["put_bars"], [1 "bars", 2 "decimals"]);
 
 impl Sql {
     /// What `sqlx::migrate!` would make, without compiling every driver a second time for a macro.

@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::s3::CreatedObject;
+use crate::deliver::{Delivery, deliver};
 
 /// As the event source mapping has it.
 const BATCH: usize = 100;
@@ -164,39 +165,16 @@ impl Notifications {
     }
 }
 
-/// Calls the function as the event source mapping does; returns the messages that failed.
 async fn invoke(app: Arc<App>, batch: Vec<Message>) -> (Vec<Message>, HashSet<String>) {
-    let response = async {
-        let event = serde_json::from_value(queue_event(&batch))?;
-        aggregate::handle(&app, event).await
-    };
-    let failed = match response.await {
-        Ok(response) => {
-            let failures = response.batch_item_failures.into_iter();
-            failures.map(|failure| failure.item_identifier).collect()
-        }
-        Err(error) => {
-            tracing::warn!("a batch of {} notifications failed: {error:#}", batch.len());
-            batch.iter().map(|message| message.id.clone()).collect()
-        }
-    };
+    let deliveries: Vec<_> = batch.iter().map(Message::delivery).collect();
+    let failed = deliver(&app, &deliveries).await;
     (batch, failed)
 }
 
-fn queue_event(batch: &[Message]) -> Value {
-    let record = |message: &Message| {
-        json!({
-            "messageId": message.id,
-            "receiptHandle": message.id,
-            "body": message.body,
-            "attributes": { "ApproximateReceiveCount": message.deliveries.to_string() },
-            "messageAttributes": {},
-            "eventSource": "aws:sqs",
-            "eventSourceARN": format!("arn:aws:sqs:{REGION}:000000000000:aggregate"),
-            "awsRegion": REGION,
-        })
-    };
-    json!({ "Records": batch.iter().map(record).collect::<Vec<Value>>() })
+impl Message {
+    fn delivery(&self) -> Delivery<'_> {
+        Delivery { id: &self.id, body: &self.body, deliveries: self.deliveries }
+    }
 }
 
 fn notification(object: &CreatedObject, sequencer: u64, now: DateTime<Utc>) -> Value {

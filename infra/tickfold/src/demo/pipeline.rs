@@ -15,7 +15,7 @@ use store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::batcher::{self, Batcher};
@@ -27,6 +27,7 @@ use super::notifications::{self, Notifications};
 use super::now;
 use super::s3::S3Server;
 use super::source::{self, Source};
+use crate::http;
 
 const BUCKET: &str = "tickfold-demo";
 /// A row follows its trades by little more than this; each batch is one object.
@@ -35,8 +36,6 @@ const BATCH: Duration = Duration::from_secs(2);
 const CONNECTIONS: u32 = 6;
 /// From the start of ingest to the first trade: a quiet minute and a slow connection fit in.
 const FIRST_TRADE: Duration = Duration::from_secs(120);
-/// How long answers that are under way may take at the end.
-const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
 /// What a path may hold that a URL does not.
 const IN_URL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.');
@@ -134,7 +133,9 @@ impl Pipeline {
         Ok(Pipeline {
             address: listener.local_addr()?,
             caught_up: false,
-            page: Part::start("the page", &all, |stop| serve(listener, store.clone(), stop)),
+            page: Part::start("the page", &all, |stop| {
+                http::serve(listener, query::router(store.clone()), stop)
+            }),
             notifications: Part::start("the queue", &all, async move |stop| {
                 Ok(notifications.run(created, stop).await)
             }),
@@ -235,20 +236,6 @@ fn ingest_config(
     let url = exchange.map(SimulatedExchange::socket_url);
     let feed = ingest::Feed::new(source.exchange, source.symbols.clone());
     ingest::Config::new(broker.bootstrap_servers(), vec![ingest::Feed { url, ..feed }])
-}
-
-async fn serve(listener: TcpListener, store: Store, stop: CancellationToken) -> anyhow::Result<()> {
-    let router = query::router(store);
-    let asked = stop.clone().cancelled_owned();
-    let server = axum::serve(listener, router).with_graceful_shutdown(asked);
-    let too_long = async {
-        stop.cancelled().await;
-        sleep(LAST_ANSWERS).await;
-    };
-    tokio::select! {
-        served = server.into_future() => Ok(served?),
-        () = too_long => Ok(()),
-    }
 }
 
 /// On a terminal, and never ends: what is loaded is known, what is folded is shown.

@@ -1,17 +1,4 @@
--- Bars of one symbol with $3 <= minute < $4, ascending, at most $5; each row as JSON, decimals as
--- their exact text.
-select json_object(
-    'exchange', exchange, 'symbol', symbol, 'minute', minute, 'open', open, 'high', high,
-    'low', low, 'close', close, 'buy_count', buy_count, 'sell_count', sell_count,
-    'buy_base_volume', buy_base_volume, 'sell_base_volume', sell_base_volume,
-    'buy_quote_volume', buy_quote_volume, 'sell_quote_volume', sell_quote_volume,
-    'first_id', first_id, 'last_id', last_id, 'first_time', first_time,
-    'last_time', last_time, 'trade_count', trade_count, 'missing_count', missing_count,
-    'duplicate_count', duplicate_count, 'conflict_count', conflict_count,
-    'quarantined_count', quarantined_count, 'object_count', object_count,
-    'fingerprint', fingerprint, 'updated_at', updated_at
-) as bar
-from bars
+-- Bars of one symbol with $3 <= minute < $4, ascending, at most $5; goes on from bar.sql.
 where exchange = $1 and symbol = $2 and minute >= $3 and minute < $4
 order by minute
 limit $5
