@@ -27,7 +27,7 @@ locals {
     "ec2:DescribeSubnets",
     "ec2:UnassignPrivateIpAddresses",
   ]
-  inside = var.network == null ? [] : [
+  interfaces = [
     { Sid = "Interfaces", Effect = "Allow", Action = local.interface_actions, Resource = "*" },
     {
       # Lambda itself uses them, with the function's role; the program never may.
@@ -76,10 +76,10 @@ resource "aws_iam_role_policy" "this" {
         Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
         Resource = ["${aws_cloudwatch_log_group.this.arn}:log-stream:*"]
       }],
-      local.inside,
+      [for it in local.interfaces : it if var.network != null],
       [for sid, it in var.statements : merge(
         { Sid = sid, Effect = "Allow", Action = it.actions, Resource = it.resources },
-        length(it.condition) == 0 ? {} : { Condition = it.condition },
+        { for key, value in { Condition = it.condition } : key => value if length(value) > 0 },
       )],
     )
   })
