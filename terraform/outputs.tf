@@ -56,3 +56,23 @@ output "redrive" {
   description = "Sends what lies in the DLQ of aggregate through it once more, after its cause is gone."
   value       = "aws sqs start-message-move-task --region ${var.region} --source-arn ${module.aggregate_queue.dlq_arn}"
 }
+
+output "registry" {
+  description = "Where the image of ingest goes, with the tag of var.ingest_image_tag."
+  value       = "${aws_ecr_repository.ingest.repository_url}:${var.ingest_image_tag}"
+}
+
+output "ingest_machine" {
+  description = "The machine of ingest, for `aws ssm start-session --target`; null where the stream is Kinesis."
+  value       = one(aws_instance.ingest[*].id)
+}
+
+output "logs_of_ingest" {
+  description = "Follows what ingest says."
+  value       = "aws logs tail --region ${var.region} --follow ${aws_cloudwatch_log_group.containers["ingest"].name}"
+}
+
+output "dashboard" {
+  description = "Address of the dashboard, null without one."
+  value       = var.dashboard ? "https://${var.region}.console.aws.amazon.com/cloudwatch/home?region=${var.region}#dashboards/dashboard/${local.name}" : null
+}
