@@ -198,7 +198,7 @@ fn checkov_finds_nothing_that_is_not_meant() {
             words::text(&file).lines().filter_map(|it| it.trim().strip_prefix("#checkov:skip="))
         {
             let (id, why) = skip.split_once(':').expect("a reason");
-            assert!(why.len() > 10, "{file}: {skip}");
+            assert!(!why.trim().is_empty(), "{file}: {skip} says no reason");
             assert!(skips.contains(&(id.to_owned(), file.clone())), "{file}: {id} skips nothing");
         }
     }
