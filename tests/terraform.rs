@@ -106,8 +106,31 @@ fn nothing_comes_in_from_an_address() {
         }
         let old = stack.of_kind("aws_security_group_rule").count();
         assert_eq!(old, 0, "{}: a rule of the older kind", stack.name);
+        for group in stack.of_kind("aws_security_group") {
+            let inside = group.values["ingress"].as_array().is_some_and(|it| !it.is_empty());
+            assert!(!inside, "{} in {}: a rule in the group", group.address, stack.name);
+        }
         let database = stack.of_kind("aws_db_instance").next().expect("a database");
         assert_eq!(database.values["publicly_accessible"], false, "{}", stack.name);
+    }
+}
+
+#[test]
+fn nobody_asks_the_api_without_a_name_but_for_health() {
+    let test = "nobody_asks_the_api_without_a_name_but_for_health";
+    let Some(stacks) = stacks(test) else { return };
+    for stack in stacks {
+        let routes = stack.of_kind("aws_apigatewayv2_route");
+        let open = routes.filter(|it| it.values["authorization_type"] == "NONE");
+        let open: Vec<_> = open.map(|it| it.values["route_key"].clone()).collect();
+        assert_eq!(open, ["GET /v1/health"], "{}", stack.name);
+        for kind in ["aws_lambda_function_url", "aws_api_gateway_rest_api"] {
+            assert_eq!(stack.of_kind(kind).count(), 0, "{}: {kind} is another door", stack.name);
+        }
+        for permission in stack.of_kind("aws_lambda_permission") {
+            let from = permission.values["source_arn"].as_str();
+            assert!(from.is_some_and(|it| it.starts_with("arn:")), "{}", permission.address);
+        }
     }
 }
 
