@@ -3,9 +3,9 @@
 //! One [`Store`] over several databases. A bar goes in and comes out as the JSON of
 //! [`market::Bar`], whose field names are the column names; decimals travel as their exact text.
 //! MySQL's SQL keeps to what MySQL 8 and MariaDB 10.11 share; the tests run it on MariaDB.
-//! The SQL is in `queries/` and `migrations/`, one folder per database, and each statement is
-//! written for each. To add a database: a variant of `Pool`, its two folders, and its line in
-//! `Access` and `Sql`; the compiler and the tests name the rest.
+//! The SQL is in `queries/`, `migrations/` and `roles/`, one folder per database, and each statement
+//! is written for each. To add a database: a variant of `Pool`, its folders, and its line in `Access`
+//! and `Sql`; the compiler and the tests name the rest.
 
 mod access;
 mod iam;
@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::SqlitePool;
 use sqlx::{MySqlPool, PgPool};
 
-pub use crate::access::{Access, Login};
+pub use crate::access::{Access, Account, Login, Password};
 pub use crate::iam::Iam;
 use crate::iam::Tokens;
 
@@ -45,6 +45,8 @@ pub enum StoreError {
     Migration(#[from] sqlx::migrate::MigrateError),
     #[error("a stored row cannot be read: {0}")]
     Row(#[from] serde_json::Error),
+    #[error("a file has no accounts: only a server can have tickfold_readonly and tickfold_writer")]
+    NoAccounts,
 }
 
 /// A bar as it is stored.
@@ -65,6 +67,16 @@ pub struct StoredSymbol {
     pub last_minute: Minute,
     /// Exchange time of the newest trade.
     pub last_time: Time,
+}
+
+/// How the accounts that [`Store::make_roles`] makes log in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Logins {
+    /// With a token of IAM: the server is one of RDS.
+    Iam,
+    /// Not at all before somebody gives each a password: the files in `roles/` say how.
+    Closed,
 }
 
 /// Which bars to read: `from <= minute < to`, ascending, at most `limit`.
@@ -146,9 +158,32 @@ impl Store {
         Ok(&self.pool)
     }
 
-    /// Brings the tables to this version. Twice is once.
-    pub async fn migrate(&self) -> Result<(), StoreError> {
-        on!(self.pool().await?, |pool, sql| Ok(sql.migrator().run(pool).await?))
+    /// Brings the tables to this version and returns its number. Twice is once; of several at the
+    /// same time one does it and the others wait.
+    pub async fn migrate(&self) -> Result<i64, StoreError> {
+        on!(self.pool().await?, |pool, sql| {
+            sql.migrator().run(pool).await?;
+            Ok(sql.version())
+        })
+    }
+
+    /// Makes the accounts of those who use the tables, with the rights that each needs and no more,
+    /// or brings their rights to this version. The tables must be of it. Twice is once.
+    pub async fn make_roles(&self) -> Result<Logins, StoreError> {
+        on!(self.pool().await?, |pool, sql| {
+            let roles = sql.roles.as_ref().ok_or(StoreError::NoAccounts)?;
+            let mut transaction = pool.begin().await?;
+            for statements in roles.make {
+                sqlx::raw_sql(*statements).execute(&mut *transaction).await?;
+            }
+            let known: i64 =
+                sqlx::query_scalar(roles.iam_known).fetch_one(&mut *transaction).await?;
+            if known > 0 {
+                sqlx::raw_sql(roles.iam).execute(&mut *transaction).await?;
+            }
+            transaction.commit().await?;
+            Ok(if known > 0 { Logins::Iam } else { Logins::Closed })
+        })
     }
 
     /// Writes each bar unless the stored one is of the same or a later version; returns how many
