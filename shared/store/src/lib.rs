@@ -18,7 +18,7 @@ use market::{Bar, ExchangeName, Minute, Symbol, Time};
 use serde::{Deserialize, Serialize};
 #[cfg(feature = "sqlite")]
 use sqlx::SqlitePool;
-use sqlx::{MySqlPool, PgPool};
+use sqlx::{Connection, MySqlPool, PgPool};
 
 pub use crate::access::{Access, Account, Login, Password};
 pub use crate::iam::Iam;
@@ -47,6 +47,8 @@ pub enum StoreError {
     Row(#[from] serde_json::Error),
     #[error("a file has no accounts: only a server can have tickfold_readonly and tickfold_writer")]
     NoAccounts,
+    #[error("another deployment has been changing the tables for long: try again when it is done")]
+    Busy,
 }
 
 /// A bar as it is stored.
@@ -126,6 +128,18 @@ macro_rules! on {
     };
 }
 
+/// Waits until nobody else changes tables or rights.
+macro_rules! locked {
+    ($connection:ident, $sql:ident) => {
+        if let Some(lock) = $sql.lock {
+            let got: Option<i64> = sqlx::query_scalar(lock).fetch_one(&mut $connection).await?;
+            if got != Some(1) {
+                return Err(StoreError::Busy);
+            }
+        }
+    };
+}
+
 impl Store {
     /// `postgres://user@host/db`, `mysql://user@host/db` or, where it is built in,
     /// `sqlite:///path/to/file.db`. Connects at the first use, with at most `connections`.
@@ -162,7 +176,11 @@ impl Store {
     /// same time one does it and the others wait.
     pub async fn migrate(&self) -> Result<i64, StoreError> {
         on!(self.pool().await?, |pool, sql| {
-            sql.migrator().run(pool).await?;
+            // Closing it is what unlocks.
+            let mut connection = pool.acquire().await?.detach();
+            locked!(connection, sql);
+            sql.migrator().run(&mut connection).await?;
+            connection.close().await?;
             Ok(sql.version())
         })
     }
@@ -172,16 +190,16 @@ impl Store {
     pub async fn make_roles(&self) -> Result<Logins, StoreError> {
         on!(self.pool().await?, |pool, sql| {
             let roles = sql.roles.as_ref().ok_or(StoreError::NoAccounts)?;
-            let mut transaction = pool.begin().await?;
+            let mut connection = pool.acquire().await?.detach();
+            locked!(connection, sql);
             for statements in roles.make {
-                sqlx::raw_sql(*statements).execute(&mut *transaction).await?;
+                sqlx::raw_sql(*statements).execute(&mut connection).await?;
             }
-            let known: i64 =
-                sqlx::query_scalar(roles.iam_known).fetch_one(&mut *transaction).await?;
+            let known: i64 = sqlx::query_scalar(roles.iam_known).fetch_one(&mut connection).await?;
             if known > 0 {
-                sqlx::raw_sql(roles.iam).execute(&mut *transaction).await?;
+                sqlx::raw_sql(roles.iam).execute(&mut connection).await?;
             }
-            transaction.commit().await?;
+            connection.close().await?;
             Ok(if known > 0 { Logins::Iam } else { Logins::Closed })
         })
     }

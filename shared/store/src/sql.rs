@@ -12,13 +12,14 @@ pub(crate) struct Sql {
     pub(crate) bars: &'static str,
     pub(crate) bar_before: &'static str,
     pub(crate) symbols: &'static str,
+    /// 1 when nobody else changes tables or rights; none where a file's own lock is enough.
+    pub(crate) lock: Option<&'static str>,
     pub(crate) roles: Option<Roles>,
     migrations: &'static [(i64, &'static str, &'static str)],
 }
 
 /// What the accounts of a server are made with.
 pub(crate) struct Roles {
-    /// Run one after the other, in one transaction where the server knows that.
     pub(crate) make: &'static [&'static str],
     /// Not 0 where accounts can log in with IAM, and then what lets ours.
     pub(crate) iam_known: &'static str,
@@ -39,13 +40,14 @@ macro_rules! roles {
 macro_rules! sql {
     (
         $name:ident: $folder:literal,
-        [$($put:literal),+], [$($migration:literal $what:literal),+], $roles:expr
+        [$($put:literal),+], [$($migration:literal $what:literal),+], $lock:expr, $roles:expr
     ) => {
         pub(crate) const $name: Sql = Sql {
             put_bars: &[$(include_str!(concat!("../queries/", $folder, "/", $put, ".sql"))),+],
             bars: include_str!(concat!("../queries/", $folder, "/bars.sql")),
             bar_before: include_str!(concat!("../queries/", $folder, "/bar_before.sql")),
             symbols: include_str!(concat!("../queries/", $folder, "/symbols.sql")),
+            lock: $lock,
             roles: $roles,
             migrations: &[$((
                 $migration,
@@ -62,18 +64,20 @@ sql!(
     POSTGRES: "postgres",
     ["put_bars"],
     [1 "bars", 2 "candles", 3 "minute_totals"],
-    roles!("postgres", ["lock", "readonly", "writer"])
+    Some(include_str!("../migrations/postgres/lock.sql")),
+    roles!("postgres", ["readonly", "writer"])
 );
 sql!(
     MYSQL: "mysql",
     ["put_new_bars", "put_newer_bars"],
     // One statement each: none of them can be rolled back there.
     [1 "bars", 2 "candles", 3 "minute_totals"],
+    Some(include_str!("../migrations/mysql/lock.sql")),
     roles!("mysql", ["readonly", "writer"])
 );
 // No views: their sums of decimals, which are text there, would be floats. And a file has no accounts.
 #[cfg(feature = "sqlite")]
-sql!(SQLITE: "sqlite", ["put_bars"], [1 "bars"], None);
+sql!(SQLITE: "sqlite", ["put_bars"], [1 "bars"], None, None);
 
 impl Sql {
     /// The newest migration that this version knows.
