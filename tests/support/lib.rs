@@ -11,6 +11,7 @@ pub mod moto;
 pub mod postgres;
 pub mod replay;
 pub mod runtime;
+pub mod secrets;
 pub mod stream;
 pub mod tls;
 pub mod trades;

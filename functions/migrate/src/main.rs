@@ -1,9 +1,14 @@
 //! The `migrate` function's wiring: environment, which half it is, handler; nothing else.
 
 use anyhow::bail;
-use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
+use lambda_runtime::tracing::{Level, subscriber};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use migrate::{App, Event, Inside, Outside, handle};
 use store::Access;
+
+/// Whatever the environment says: at the finest level Lambda's library writes every event, and in one
+/// of ours is a password.
+const LOG_LEVEL: Level = Level::INFO;
 
 /// The environment: of one half or of the other.
 enum Config {
@@ -37,7 +42,7 @@ impl Config {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    tracing::init_default_subscriber();
+    log();
     let app = match Config::from_env()? {
         Config::Outside { secret, function } => {
             App::Outside(Outside::from_env(secret, function).await)
@@ -50,4 +55,13 @@ async fn main() -> Result<(), Error> {
         handle(&app, event.payload).await.map_err(|error| Error::from(format!("{error:#}")))
     };
     run(service_fn(handle)).await
+}
+
+/// In the format that Lambda asks for.
+fn log() {
+    let log = subscriber::fmt().with_target(false).without_time().with_max_level(LOG_LEVEL);
+    match std::env::var("AWS_LAMBDA_LOG_FORMAT").as_deref() {
+        Ok("JSON") => log.json().init(),
+        _ => log.with_ansi(false).init(),
+    }
 }
