@@ -1,0 +1,22 @@
+# `query`: answers what the HTTP API of api.tf passes on; reads rows and changes none.
+
+module "query" {
+  source = "./modules/function"
+
+  name        = "query"
+  common      = local.function
+  memory      = var.query_memory
+  concurrency = var.query_concurrency
+  # The gateway waits for 30 seconds at most.
+  timeout     = 29
+  network     = local.inside
+  layers      = [aws_lambda_layer_version.certificates.arn]
+  environment = local.database_environment["tickfold_readonly"]
+
+  statements = {
+    Database = local.database_statement["tickfold_readonly"]
+  }
+
+  # The program may need the tables that its version brings.
+  depends_on = [aws_lambda_invocation.migrate]
+}
