@@ -267,3 +267,168 @@ variable "api_rate" {
     error_message = "api_rate: at least 1 per second, and a burst of at least that."
   }
 }
+
+variable "feeds" {
+  description = "What is listened to: an exchange and its own names of the instruments."
+  type = list(object({
+    exchange = string
+    symbols  = list(string)
+    stream   = optional(string, "aggTrade")
+  }))
+  default = [{ exchange = "binance", symbols = ["BTCUSDT", "ETHUSDT"] }]
+
+  validation {
+    condition     = length(var.feeds) > 0 && length(distinct(var.feeds[*].exchange)) == length(var.feeds)
+    error_message = "feeds: at least one, and one for an exchange: its symbols go into one list."
+  }
+
+  validation {
+    condition = alltrue([for feed in var.feeds :
+      can(regex("^[a-z0-9_-]{1,32}$", feed.exchange)) && length(feed.symbols) > 0
+      && alltrue([for symbol in feed.symbols : can(regex("^[A-Z0-9._-]{1,32}$", symbol))])
+    ])
+    error_message = "feeds: an exchange is 1 to 32 of a-z 0-9 _ -, and its symbols, at least one, are 1 to 32 of A-Z 0-9 . _ -."
+  }
+}
+
+variable "ingest_image_tag" {
+  description = "Tag of ingest's image in this stack's registry; `make image` says it. A new one replaces the machine, which takes some minutes."
+  type        = string
+  default     = "1"
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$", var.ingest_image_tag)) && var.ingest_image_tag != "latest"
+    error_message = "ingest_image_tag: a tag that names one version, not latest."
+  }
+}
+
+variable "ingest_machine" {
+  description = "Size of the machine of Kafka, Vector and ingest, where the stream is not Kinesis; 2 GB of memory at least."
+  type        = string
+  default     = "t4g.small"
+
+  validation {
+    condition     = can(regex("^(t4g|m7g|m8g|c7g|c8g|r7g|r8g)\\.[a-z0-9]+$", var.ingest_machine)) && !contains(["t4g.nano", "t4g.micro"], var.ingest_machine)
+    error_message = "ingest_machine: a type with an arm64 processor and 2 GB or more, such as t4g.small or m7g.medium."
+  }
+}
+
+variable "ingest_container" {
+  description = "Size of each container of ingest, where the stream is Kinesis: units of a processor, of which it has 1024, and megabytes."
+  type        = object({ cpu = number, memory = number })
+  default     = { cpu = 256, memory = 512 }
+
+  validation {
+    condition = contains(
+      lookup({ 256 = [512, 1024, 2048], 512 = [1024, 2048, 3072, 4096], 1024 = [2048, 3072, 4096, 5120, 6144, 7168, 8192] }, var.ingest_container.cpu, []),
+      var.ingest_container.memory,
+    )
+    error_message = "ingest_container: a pair that Fargate has, such as 256 and 512, 512 and 1024, or 1024 and 2048."
+  }
+}
+
+variable "kafka_gigabytes" {
+  description = "Disk of Kafka beside ingest; an hour of a thousand trades a second is 1 GB."
+  type        = number
+  default     = 4
+
+  validation {
+    condition     = var.kafka_gigabytes >= 2 && var.kafka_gigabytes <= 1000
+    error_message = "kafka_gigabytes: 2 to 1000."
+  }
+}
+
+variable "kafka_partitions" {
+  description = "Partitions of a new topic; one that is there keeps its own."
+  type        = number
+  default     = 6
+
+  validation {
+    condition     = var.kafka_partitions >= 1 && var.kafka_partitions <= 100
+    error_message = "kafka_partitions: 1 to 100."
+  }
+}
+
+variable "kafka_retention_minutes" {
+  description = "How long Kafka keeps a line: as long as Vector may be away."
+  type        = number
+  default     = 60
+
+  validation {
+    condition     = var.kafka_retention_minutes >= 10 && var.kafka_retention_minutes <= 10080
+    error_message = "kafka_retention_minutes: 10 minutes to 7 days."
+  }
+}
+
+variable "kinesis_shards" {
+  description = "Shards, where the stream is Kinesis: each takes 1 MB and 1000 lines a second."
+  type        = number
+  default     = 1
+
+  validation {
+    condition     = var.kinesis_shards >= 1 && var.kinesis_shards <= 200
+    error_message = "kinesis_shards: 1 to 200."
+  }
+}
+
+variable "msk_machine" {
+  description = "Size of each of MSK's two brokers, where the stream is msk."
+  type        = string
+  default     = "kafka.t3.small"
+
+  validation {
+    condition     = can(regex("^kafka\\.[a-z0-9]+\\.[a-z0-9]+$", var.msk_machine))
+    error_message = "msk_machine: a type of MSK's, such as kafka.t3.small."
+  }
+}
+
+variable "alarm_email" {
+  description = "Who is told of alarms; AWS asks this address once whether it wants that. Null tells nobody but the topic."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.alarm_email == null || can(regex("^[^@ ]+@[^@ ]+$", var.alarm_email))
+    error_message = "alarm_email: an address, or null."
+  }
+}
+
+variable "freshness_alarm" {
+  description = "Seconds that the newest trade may be old before there is an alarm; 90 are normal."
+  type        = number
+  default     = 300
+
+  validation {
+    condition     = var.freshness_alarm >= 120
+    error_message = "freshness_alarm: at least 120 seconds: a minute is folded up to 90 s after its end."
+  }
+}
+
+variable "lag_alarm" {
+  description = "Lines of a partition that Vector may be behind before there is an alarm; up to 75 s of them are normal."
+  type        = number
+  default     = 100000
+
+  validation {
+    condition     = var.lag_alarm >= 1000
+    error_message = "lag_alarm: at least 1000 lines."
+  }
+}
+
+variable "budget" {
+  description = "Dollars a month and who is told when 80 % are spent or more is to be expected; null for none. by_tag counts this stack alone, once the tag Project is activated for billing."
+  type        = object({ dollars = number, email = string, by_tag = optional(bool, false) })
+  default     = null
+
+  validation {
+    condition     = try(var.budget.dollars >= 1 && can(regex("^[^@ ]+@[^@ ]+$", var.budget.email)), var.budget == null)
+    error_message = "budget: at least one dollar, and an address."
+  }
+}
+
+variable "dashboard" {
+  description = "Make a dashboard in CloudWatch."
+  type        = bool
+  default     = true
+  nullable    = false
+}

@@ -10,14 +10,20 @@ use store::Range;
 use tracing::{error, info, warn};
 
 use crate::App;
+use crate::figures::Figures;
 
-/// Folds a minute and every minute whose trades it found astray; returns the objects that could
-/// not be read. Everything refused is kept before a row is written.
-pub(crate) async fn fold_minute(
-    app: &App,
-    minute: &MinutePrefix,
-) -> anyhow::Result<Vec<ObjectKey>> {
-    let mut unreadable = Vec::new();
+/// What came of a minute, and of those that its strays belong to.
+#[derive(Debug, Default)]
+pub(crate) struct Folded {
+    /// Objects that could not be read.
+    pub(crate) unreadable: Vec<ObjectKey>,
+    pub(crate) figures: Figures,
+}
+
+/// Folds a minute and every minute whose trades it found astray. Everything refused is kept before
+/// a row is written.
+pub(crate) async fn fold_minute(app: &App, minute: &MinutePrefix) -> anyhow::Result<Folded> {
+    let mut folded = Folded::default();
     let mut waiting = BTreeSet::from([minute.clone()]);
     // An object's strays are moved once; only then can the minutes they went to have changed.
     let mut moved = BTreeSet::new();
@@ -33,11 +39,12 @@ pub(crate) async fn fold_minute(
         }
         for (object, why) in &read.unreadable {
             error!(%object, "nothing of {object} is used: {why}");
-            unreadable.push(object.clone());
+            folded.unreadable.push(object.clone());
         }
-        write_rows(app, &minute, read).await.with_context(|| format!("fold of {minute}"))?;
+        let figures = write_rows(app, &minute, read).await;
+        folded.figures.add(figures.with_context(|| format!("fold of {minute}"))?);
     }
-    Ok(unreadable)
+    Ok(folded)
 }
 
 async fn keep_refusals(app: &App, object: &ObjectKey, refusals: &[Refusal]) -> anyhow::Result<()> {
@@ -67,7 +74,12 @@ async fn move_strays(
     Ok(homes.into_keys().collect())
 }
 
-async fn write_rows(app: &App, minute: &MinutePrefix, read: MinuteRead) -> anyhow::Result<()> {
+async fn write_rows(
+    app: &App,
+    minute: &MinutePrefix,
+    mut read: MinuteRead,
+) -> anyhow::Result<Figures> {
+    let trades = std::mem::take(&mut read.trades);
     let refusals: Vec<_> = read.refusals.iter().flat_map(|(_, refusals)| refusals).collect();
     // An unreadable object, or a line that tells neither symbol nor minute, may have been any
     // symbol's of this minute.
@@ -80,7 +92,7 @@ async fn write_rows(app: &App, minute: &MinutePrefix, read: MinuteRead) -> anyho
         (refusals.iter().filter(may_be).count() + read.unreadable.len()) as u64
     };
     let mut fold = Fold::default();
-    read.trades.into_iter().for_each(|trade| fold.add(trade));
+    trades.into_iter().for_each(|trade| fold.add(trade));
     let (mut bars, mut broken) = (Vec::new(), None);
     for bar in fold.bars() {
         match bar {
@@ -99,7 +111,7 @@ async fn write_rows(app: &App, minute: &MinutePrefix, read: MinuteRead) -> anyho
     let (rows, known) = (bars.len(), bars.len() as u64 - written);
     info!(%minute, rows, written, "{minute}: {rows} rows, {known} of them known already");
     // The other symbols' rows are written; this one needs a person.
-    broken.map_or(Ok(()), |error| Err(error.into()))
+    broken.map_or_else(|| Ok(Figures::of(&bars, &read)), |error| Err(error.into()))
 }
 
 /// The row of a bar that could not be made anew, marked: what came since is not in it.

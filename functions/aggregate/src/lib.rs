@@ -5,6 +5,7 @@
 //! of events change nothing.
 
 mod event;
+mod figures;
 mod fold;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,11 +14,13 @@ use std::panic::AssertUnwindSafe;
 use aws_lambda_events::sqs::SqsBatchResponse;
 use futures_util::FutureExt;
 use lake::{Lake, MinutePrefix, ObjectKey};
+use market::Time;
 use store::Store;
 use tracing::error;
 
 pub use event::Event;
 use event::{Message, Notification};
+use figures::Figures;
 
 /// What the function works with, built once.
 #[derive(Debug, Clone)]
@@ -80,21 +83,31 @@ async fn failed_messages(app: &App, messages: &[Message]) -> Vec<String> {
 
 async fn fold_all(app: &App, objects: &[ObjectKey]) -> Outcome {
     let minutes: BTreeSet<_> = objects.iter().map(|object| &object.prefix).collect();
-    let mut outcome = Outcome::default();
+    let (mut outcome, mut figures) = (Outcome::default(), Figures::default());
     for minute in minutes {
         // A panic in one minute must not fail the messages of the others. Boxed, since the types of
         // the S3 client's futures nest deeper than the compiler cares to follow.
         let folded = fold::fold_minute(app, minute).boxed();
         let folded = AssertUnwindSafe(folded).catch_unwind().await;
         match folded.unwrap_or_else(|_| Err(anyhow::anyhow!("the fold panicked"))) {
-            Ok(unreadable) => outcome.unreadable.extend(unreadable),
+            Ok(folded) => {
+                outcome.unreadable.extend(folded.unreadable);
+                figures.add(folded.figures);
+            }
             Err(error) => {
                 error!(%minute, "minute {minute} will be retried: {error:#}");
                 outcome.failed.insert(minute.clone());
             }
         }
     }
+    figures.tell(now());
     outcome
+}
+
+/// The clock of this function's rim.
+fn now() -> Time {
+    let micros = chrono::Utc::now().timestamp_micros();
+    Time::from_micros(micros).expect("the clock of this machine is between 2009 and 2100")
 }
 
 impl Outcome {

@@ -1,0 +1,47 @@
+//! What an invocation's folds amount to: one line of log that metrics and alarms are made of
+//! (`terraform/alarms.tf`); it decides nothing.
+
+use lake::MinuteRead;
+use market::{Bar, Time};
+use tracing::info;
+
+const MICROS_PER_SECOND: i64 = 1_000_000;
+
+#[derive(Debug, Default)]
+pub(crate) struct Figures {
+    rows: u64,
+    /// Ids missing inside the rows, as far as they can be counted.
+    missing: u64,
+    /// Refused lines, and objects that could not be read.
+    quarantined: u64,
+    newest: Option<Time>,
+}
+
+impl Figures {
+    pub(crate) fn of(bars: &[Bar], read: &MinuteRead) -> Figures {
+        let refused: usize = read.refusals.iter().map(|(_, refusals)| refusals.len()).sum();
+        Figures {
+            rows: bars.len() as u64,
+            missing: bars.iter().filter_map(|bar| bar.missing_count).sum(),
+            quarantined: (refused + read.unreadable.len()) as u64,
+            newest: bars.iter().map(|bar| bar.last_time).max(),
+        }
+    }
+
+    pub(crate) fn add(&mut self, other: Figures) {
+        self.rows += other.rows;
+        self.missing += other.missing;
+        self.quarantined += other.quarantined;
+        self.newest = self.newest.max(other.newest);
+    }
+
+    /// An age is told only of rows: an invocation without any must not look fresh.
+    pub(crate) fn tell(&self, now: Time) {
+        let Figures { rows, missing, quarantined, newest } = self;
+        let age = newest.map(|newest| (now.micros() - newest.micros()) / MICROS_PER_SECOND);
+        info!(
+            figures = "folded", rows, missing, quarantined, age_seconds = age,
+            "folded {rows} rows: {missing} trades missing, {quarantined} lines or objects refused"
+        );
+    }
+}

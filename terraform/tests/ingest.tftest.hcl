@@ -1,0 +1,140 @@
+# What ingest, its stream, its alarms and its bill are made of; the provider is mocked.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  artifacts_dir = "./tests/artifacts"
+}
+
+run "kafka_on_one_machine" {
+  command = apply
+
+  assert {
+    condition = (
+      aws_instance.ingest[0].metadata_options[0].http_tokens == "required"
+      && aws_instance.ingest[0].root_block_device[0].encrypted && aws_ebs_volume.kafka[0].encrypted
+      && aws_instance.ingest[0].vpc_security_group_ids == toset([aws_security_group.ingest.id])
+    )
+    error_message = "The machine hands out no credentials without a token, writes nothing in plain, and is in no other group."
+  }
+
+  assert {
+    condition     = aws_volume_attachment.kafka[0].stop_instance_before_detaching && aws_instance.ingest[0].user_data_replace_on_change
+    error_message = "Another machine takes the disk over as the last one left it."
+  }
+
+  # EC2 takes 16 KB, of what base64 says.
+  assert {
+    condition     = length(aws_instance.ingest[0].user_data_base64) * 3 / 4 < 16384
+    error_message = "The user data is too long."
+  }
+
+  assert {
+    condition     = length(aws_kinesis_stream.trades) == 0 && length(aws_ecs_service.ingest) == 0 && length(aws_msk_cluster.this) == 0
+    error_message = "One stream is enough."
+  }
+
+  assert {
+    condition     = keys(aws_cloudwatch_metric_alarm.figures) == ["dead", "discarded", "freshness", "lag", "missing", "quarantined", "skipped", "stalled", "undelivered", "unreadable"]
+    error_message = "A promise has no alarm."
+  }
+
+  assert {
+    condition     = alltrue([for name in ["freshness", "lag"] : aws_cloudwatch_metric_alarm.figures[name].treat_missing_data == "breaching"])
+    error_message = "Silence of what always speaks is a failure."
+  }
+
+  assert {
+    condition     = length(aws_budgets_budget.this) == 0 && length(aws_sns_topic_subscription.alarms) == 0 && length(aws_cloudwatch_dashboard.this) == 1
+    error_message = "Nobody is written to who was not named."
+  }
+}
+
+run "kinesis_on_fargate" {
+  command = apply
+
+  variables {
+    stream = "kinesis"
+    feeds = [
+      { exchange = "binance", symbols = ["BTCUSDT"] },
+      { exchange = "kraken", symbols = ["BTC-USD"] },
+    ]
+  }
+
+  assert {
+    condition     = keys(aws_ecs_service.ingest) == ["binance", "kraken"] && length(aws_kinesis_stream.trades) == 1
+    error_message = "Each exchange is a container."
+  }
+
+  assert {
+    condition = alltrue([
+      for service in aws_ecs_service.ingest : service.desired_count == 1
+      && service.deployment_minimum_healthy_percent == 0 && service.deployment_maximum_percent == 100
+    ])
+    error_message = "While two run, every trade is written twice."
+  }
+
+  assert {
+    condition     = alltrue([for task in aws_ecs_task_definition.ingest : task.runtime_platform[0].cpu_architecture == "ARM64"])
+    error_message = "The image is built for arm64."
+  }
+
+  assert {
+    condition     = length(aws_instance.ingest) == 0 && length(aws_ebs_volume.kafka) == 0 && length(aws_iam_role.machine) == 0
+    error_message = "There is no machine to pay."
+  }
+
+  assert {
+    condition     = contains(keys(aws_cloudwatch_metric_alarm.aws), "lag") && !contains(keys(aws_cloudwatch_metric_alarm.figures), "lag")
+    error_message = "land's lag is AWS's own metric."
+  }
+}
+
+run "msk" {
+  command = plan
+
+  variables {
+    stream = "msk"
+  }
+
+  assert {
+    condition     = length(aws_msk_cluster.this) == 1 && length(aws_instance.ingest) == 1 && length(aws_ebs_volume.kafka) == 0
+    error_message = "MSK keeps the lines, Vector still needs a machine."
+  }
+
+  assert {
+    condition     = alltrue([for rule in aws_vpc_security_group_ingress_rule.msk_from_ingest : rule.cidr_ipv4 == null])
+    error_message = "Vector comes without a login: nothing but its machine may connect."
+  }
+}
+
+run "who_is_told" {
+  command = plan
+
+  variables {
+    alarm_email = "someone@example.com"
+    budget      = { dollars = 40, email = "someone@example.com" }
+    dashboard   = false
+  }
+
+  assert {
+    condition     = length(aws_budgets_budget.this) == 1 && length(aws_sns_topic_subscription.alarms) == 1 && length(aws_cloudwatch_dashboard.this) == 0
+    error_message = "Each can be turned on and off."
+  }
+}
+
+run "impossible_choices" {
+  command = plan
+
+  variables {
+    feeds            = [{ exchange = "binance", symbols = [] }]
+    ingest_image_tag = "latest"
+    ingest_machine   = "t3.small"
+    ingest_container = { cpu = 256, memory = 4096 }
+    freshness_alarm  = 60
+  }
+
+  expect_failures = [var.feeds, var.ingest_image_tag, var.ingest_machine, var.ingest_container, var.freshness_alarm]
+}
