@@ -7,6 +7,7 @@ Each is written for the version of moto that tests/support/moto.rs names.
 """
 
 import json
+import logging
 import sys
 
 from functions import Functions
@@ -215,6 +216,7 @@ def sqs_record(message, queue_arn, region):
 
 if __name__ == "__main__":
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
     server.start()
     FUNCTIONS.endpoint = "http://%s:%d" % server.get_host_and_port()
     print(FUNCTIONS.endpoint, flush=True)
