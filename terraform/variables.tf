@@ -56,7 +56,7 @@ variable "protect" {
 }
 
 variable "artifacts_dir" {
-  description = "Folder of what is built before: <function>/bootstrap.zip and certificates/layer.zip."
+  description = "Folder of what is built before: FUNCTION/bootstrap.zip and certificates/layer.zip."
   type        = string
   default     = "../target/lambda"
 
@@ -112,7 +112,7 @@ variable "database_engine" {
 }
 
 variable "database_version" {
-  description = "Major version of the engine, null for the one that the tests name; RDS takes its newest minor one."
+  description = "Major version of the engine, null for 17 of postgres and 8.4 of mysql; RDS takes its newest minor one."
   type        = string
   default     = null
 

@@ -73,7 +73,7 @@ run "by_default" {
 }
 
 run "kinesis_adds_land" {
-  command = plan
+  command = apply
 
   variables {
     stream = "kinesis"

@@ -57,10 +57,23 @@ impl Kafka {
     /// `None`, and a line that says so, where there is no Kafka; `instead` is what the test does
     /// then.
     pub async fn start(test: &str, instead: &str) -> Option<Kafka> {
+        Kafka::start_as(test, instead, settings).await
+    }
+
+    /// With somebody else's settings, but for the folder and the ports.
+    pub async fn start_with(test: &str, instead: &str, properties: &str) -> Option<Kafka> {
+        Kafka::start_as(test, instead, |folder, ports| moved(properties, folder, ports)).await
+    }
+
+    async fn start_as(
+        test: &str,
+        instead: &str,
+        settings: impl FnOnce(&Path, &Ports) -> String,
+    ) -> Option<Kafka> {
         static TURN: Mutex<()> = Mutex::const_new(());
         let turn = TURN.lock().await;
         match libraries() {
-            Ok(libraries) => Some(Kafka::start_on(libraries, turn)),
+            Ok(libraries) => Some(Kafka::start_on(libraries, settings, turn)),
             Err(why) => {
                 let needs = format!("needs Java {JAVA} and Maven, or KAFKA_HOME: {why}");
                 skipped(test, &format!("no Kafka here ({needs}): {instead}"));
@@ -69,7 +82,11 @@ impl Kafka {
         }
     }
 
-    fn start_on(libraries: String, turn: MutexGuard<'static, ()>) -> Kafka {
+    fn start_on(
+        libraries: String,
+        settings: impl FnOnce(&Path, &Ports) -> String,
+        turn: MutexGuard<'static, ()>,
+    ) -> Kafka {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let ports = free_ports();
         let settings = settings(folder.path(), &ports);
@@ -189,6 +206,17 @@ fn settings(folder: &Path, Ports { plain, tokens, controller }: &Ports) -> Strin
         ",
         data = folder.join("data").display(),
     )
+}
+
+/// Settings that name the usual ports of this machine, elsewhere.
+fn moved(properties: &str, folder: &Path, Ports { plain, controller, .. }: &Ports) -> String {
+    let moved = |line: &str| match line.split_once('=') {
+        Some(("log.dirs", _)) => format!("log.dirs={}", folder.join("data").display()),
+        _ => line
+            .replace("127.0.0.1:9092", &format!("127.0.0.1:{plain}"))
+            .replace("127.0.0.1:9093", &format!("127.0.0.1:{controller}")),
+    };
+    properties.lines().map(|line| moved(line) + "\n").collect()
 }
 
 fn spawn(libraries: &str, folder: &TempDir) -> Child {

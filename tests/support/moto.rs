@@ -1,15 +1,13 @@
 //! A private moto: AWS's services in the memory of a Python process, over HTTP, for what only AWS
 //! does by itself, such as notifying a queue of an object. It accepts any credentials.
 
-use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use serde_json::Value;
 
-use crate::{binary, http_client, skipped};
+use crate::{http_client, python, skipped};
 
 const PACKAGE: &str = "moto[server]==5.2.5";
 pub const REGION: &str = "us-east-1";
@@ -33,8 +31,8 @@ pub struct Moto {
 impl Moto {
     /// `None`, and a line that says so, where Python cannot provide it.
     pub fn start(test: &str) -> Option<Moto> {
-        let python = match python() {
-            Ok(python) => python,
+        let python = match python::environment("moto", PACKAGE) {
+            Ok(folder) => folder.join("bin/python"),
             Err(why) => {
                 skipped(test, &format!("no {PACKAGE}: {why}"));
                 return None;
@@ -94,30 +92,4 @@ impl Drop for Moto {
         let _ = self.server.kill();
         let _ = self.server.wait();
     }
-}
-
-/// The Python of a private environment with moto, which lies among what cargo builds and is made
-/// once for all tests.
-fn python() -> Result<PathBuf, String> {
-    let folder = binary::target().join("moto");
-    let (python, made) = (folder.join("bin/python"), folder.join("made"));
-    fs::create_dir_all(binary::target()).map_err(|error| error.to_string())?;
-    // Other tests, also of other processes, wait until it is whole.
-    let lock = File::create(folder.with_extension("lock")).map_err(|error| error.to_string())?;
-    lock.lock().map_err(|error| error.to_string())?;
-    if fs::read_to_string(&made).is_ok_and(|package| package == PACKAGE) {
-        return Ok(python);
-    }
-    let _ = fs::remove_dir_all(&folder);
-    run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
-    run(Command::new(&python).args(["-m", "pip", "install", "--quiet", PACKAGE]))?;
-    fs::write(&made, PACKAGE).map_err(|error| error.to_string())?;
-    Ok(python)
-}
-
-fn run(command: &mut Command) -> Result<(), String> {
-    let ran = command.output().map_err(|error| format!("{command:?}: {error}"))?;
-    let said = [ran.stdout, ran.stderr].concat();
-    let last = String::from_utf8_lossy(&said).trim().lines().last().map(str::to_owned);
-    if ran.status.success() { Ok(()) } else { Err(last.unwrap_or_else(|| ran.status.to_string())) }
 }

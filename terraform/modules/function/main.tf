@@ -137,7 +137,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   }
 
   alarm_name          = "${local.function_name}-${each.key}"
-  alarm_description   = "Calls of ${var.name} ${each.value.means}. What to do: terraform/README.md, Alarms."
+  alarm_description   = "Calls of ${var.name} ${each.value.means}. What to do: terraform/RUNBOOK.md, ${each.key}."
   namespace           = "AWS/Lambda"
   metric_name         = each.value.metric
   dimensions          = { FunctionName = aws_lambda_function.this.function_name }

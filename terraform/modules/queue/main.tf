@@ -73,7 +73,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   for_each = local.alarms
 
   alarm_name          = "${var.prefix}-${var.name}-${each.key}"
-  alarm_description   = "${each.value.means} What to do: terraform/README.md, Alarms."
+  alarm_description   = "${each.value.means} What to do: terraform/RUNBOOK.md, ${each.key}."
   namespace           = "AWS/SQS"
   metric_name         = each.value.metric
   dimensions          = { QueueName = each.value.queue }
