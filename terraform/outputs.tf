@@ -56,3 +56,8 @@ output "redrive" {
   description = "Sends what lies in the DLQ of aggregate through it once more, after its cause is gone."
   value       = "aws sqs start-message-move-task --region ${var.region} --source-arn ${module.aggregate_queue.dlq_arn}"
 }
+
+output "registry" {
+  description = "Where the image of ingest lies; `make deploy` puts it there."
+  value       = aws_ecr_repository.ingest.repository_url
+}
