@@ -93,7 +93,9 @@ image() {
         say "makes the registry of the image first; all else follows"
         stack apply -target=aws_ecr_repository.ingest
     fi
+    # Of the last deployment, so without its tag.
     registry=$(terraform -chdir=terraform output -raw registry)
+    registry=${registry%:*}
     cli ecr get-login-password | docker login --username AWS --password-stdin "${registry%%/*}"
     if docker manifest inspect "$registry:$tag" >/dev/null 2>&1; then
         say "has the image $tag already"

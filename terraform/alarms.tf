@@ -2,57 +2,130 @@
 # RUNBOOK.md says of each alarm what it means and what to do; functions and queues bring their own.
 
 locals {
+  # Only where Vector carries the lines; land tells less, and AWS tells its lag.
+  vector = local.machine == 1
+
+  container_log = { for name, group in aws_cloudwatch_log_group.containers : name => group.name }
+  logs = {
+    aggregate = module.aggregate.log_group
+    ingest    = local.container_log.ingest
+    carrier   = local.vector ? local.container_log.vector : one(module.land[*].log_group)
+  }
+
   # A program logs a line, and CloudWatch makes a metric of it: nothing in the VPC has to reach it,
   # and a metric that is only written when something is wrong costs nothing else. A test holds each
-  # pattern against a line of its program.
-  figures = merge(
-    {
-      freshness   = { log = module.aggregate.log_group, pattern = "{ $.fields.figures = \"folded\" && $.fields.age_seconds = * }", value = "$.fields.age_seconds" }
-      missing     = { log = module.aggregate.log_group, pattern = "{ $.fields.figures = \"folded\" && $.fields.missing > 0 }", value = "$.fields.missing" }
-      quarantined = { log = module.aggregate.log_group, pattern = "{ $.fields.figures = \"folded\" && $.fields.quarantined > 0 }", value = "$.fields.quarantined" }
-      skipped     = { log = local.container_log.ingest, pattern = "\"trades are missing, ids\"", value = "1" }
-      unreadable  = { log = local.container_log.ingest, pattern = "\"unreadable frame\"", value = "1" }
-      undelivered = { log = local.container_log.ingest, pattern = "\"has not acknowledged within\"", value = "1" }
-      stalled     = { log = local.container_log.ingest, pattern = "\"has acknowledged nothing for\"", value = "1" }
-    },
-    local.machine == 0 ? {
-      dead = { log = one(module.land[*].log_group), pattern = "{ $.fields.message = \"*belong nowhere*\" }", value = "$.fields.count" }
-      } : {
-      dead      = { log = local.container_log.vector, pattern = "{ $.figures = \"dead\" }", value = "1" }
-      discarded = { log = local.container_log.vector, pattern = "ERROR \"Events dropped\"", value = "1" }
-      lag       = { log = local.container_log.vector, pattern = "{ $.figures = \"lag\" }", value = "$.lines" }
-    },
-  )
-  container_log = { for name, group in aws_cloudwatch_log_group.containers : name => group.name }
+  # pattern against its program.
+  usual = { value = "1", statistic = "Sum", periods = 1, most = 0, silence = "notBreaching", wanted = true }
+  promises = { for name, promise in {
+    # Of several folds of five minutes the freshest: one of an old minute does not alarm.
+    freshness = {
+      log       = "aggregate"
+      pattern   = "{ $.fields.figures = \"folded\" && $.fields.age_seconds = * }"
+      value     = "$.fields.age_seconds"
+      statistic = "Minimum"
+      periods   = 2
+      most      = var.freshness_alarm
+      silence   = "breaching"
+      means     = "The newest trade that was folded is too old, or nothing is folded."
+    }
+    # A minute is folded for each of its objects: so the most of one fold, not the sum.
+    missing = {
+      log       = "aggregate"
+      pattern   = "{ $.fields.figures = \"folded\" && $.fields.missing > 0 }"
+      value     = "$.fields.missing"
+      statistic = "Maximum"
+      means     = "Trades are missing inside a minute that was folded."
+    }
+    quarantined = {
+      log       = "aggregate"
+      pattern   = "{ $.fields.figures = \"folded\" && $.fields.quarantined > 0 }"
+      value     = "$.fields.quarantined"
+      statistic = "Maximum"
+      means     = "aggregate refused lines or objects."
+    }
+    skipped = {
+      log     = "ingest"
+      pattern = "\"trades are missing, ids\""
+      means   = "The exchange's ids went on without some trades."
+    }
+    unreadable = {
+      log     = "ingest"
+      pattern = "\": unreadable frame: \""
+      means   = "ingest cannot read what the exchange sends."
+    }
+    stalled = {
+      log     = "ingest"
+      pattern = "\"has acknowledged nothing for\""
+      means   = "Lines of ingest are not acknowledged."
+    }
+    undelivered = {
+      log     = "ingest"
+      pattern = "\"has not acknowledged within\""
+      means   = "ingest ended with lines that were not acknowledged."
+    }
+    dead = {
+      log     = "carrier"
+      pattern = local.vector ? "{ $.figures = \"dead\" }" : "{ $.fields.message = \"*belong nowhere*\" }"
+      value   = local.vector ? "1" : "$.fields.count"
+      means   = "Lines belong to no minute and lie in dead/."
+    }
+    discarded = {
+      log     = "carrier"
+      pattern = "ERROR \"Events dropped\""
+      wanted  = local.vector
+      means   = "Vector gave lines up."
+    }
+    lag = {
+      log       = "carrier"
+      pattern   = "{ $.figures = \"lag\" }"
+      value     = "$.lines"
+      statistic = "Maximum"
+      periods   = 3
+      most      = var.lag_alarm
+      silence   = "breaching"
+      wanted    = local.vector
+      means     = "Vector is far behind Kafka, or tells nothing."
+    }
+  } : name => merge(local.usual, promise) if try(promise.wanted, true) }
 
-  # Of a figure, and of a metric that AWS itself keeps. Where silence is a failure, it alarms too.
-  own_alarms = merge(
-    {
-      freshness   = { statistic = "Minimum", periods = 2, most = var.freshness_alarm, silence = "breaching", means = "The newest trade that was folded is too old, or nothing is folded." }
-      missing     = { statistic = "Maximum", periods = 1, most = 0, silence = "notBreaching", means = "Trades are missing inside a minute that was folded." }
-      quarantined = { statistic = "Maximum", periods = 1, most = 0, silence = "notBreaching", means = "Lines or objects were refused by aggregate." }
-      skipped     = { statistic = "Sum", periods = 1, most = 0, silence = "notBreaching", means = "The exchange's ids went on without some trades." }
-      unreadable  = { statistic = "Sum", periods = 1, most = 0, silence = "notBreaching", means = "ingest cannot read what the exchange sends." }
-      undelivered = { statistic = "Sum", periods = 1, most = 0, silence = "notBreaching", means = "ingest ended with lines that nobody acknowledged." }
-      stalled     = { statistic = "Sum", periods = 1, most = 0, silence = "notBreaching", means = "Lines of ingest are not acknowledged." }
-      dead        = { statistic = "Sum", periods = 1, most = 0, silence = "notBreaching", means = "Lines belong to no minute and lie in dead/." }
-    },
-    local.machine == 0 ? {} : {
-      discarded = { statistic = "Sum", periods = 1, most = 0, silence = "notBreaching", means = "Vector gave lines up." }
-      lag       = { statistic = "Maximum", periods = 3, most = var.lag_alarm, silence = "breaching", means = "Vector is far behind Kafka, or tells nothing." }
-    },
-  )
-  aws_alarms = merge(
-    {
-      "database-disk" = { namespace = "AWS/RDS", metric = "FreeStorageSpace", dimensions = { DBInstanceIdentifier = aws_db_instance.this.identifier }, statistic = "Minimum", least = 2 * 1024 * 1024 * 1024, most = null, silence = "breaching", means = "The database has less than 2 GB left, or is gone." }
-      "database-cpu"  = { namespace = "AWS/RDS", metric = "CPUUtilization", dimensions = { DBInstanceIdentifier = aws_db_instance.this.identifier }, statistic = "Average", least = null, most = 90, silence = "notBreaching", means = "The database works at its limit." }
-    },
-    local.machine == 0 ? {
-      lag = { namespace = "AWS/Lambda", metric = "IteratorAge", dimensions = { FunctionName = one(module.land[*].name) }, statistic = "Maximum", least = null, most = 600000, silence = "breaching", means = "land is ten minutes behind the stream, or reads nothing." }
-      } : {
-      machine = { namespace = "AWS/EC2", metric = "StatusCheckFailed", dimensions = { InstanceId = one(aws_instance.ingest[*].id) }, statistic = "Maximum", least = null, most = 0, silence = "breaching", means = "The machine of ingest does not answer AWS, or is gone." }
-    },
-  )
+  database = { DBInstanceIdentifier = aws_db_instance.this.identifier }
+
+  # What AWS measures by itself.
+  measured = { for name, it in {
+    "database-disk" = {
+      metric     = ["AWS/RDS", "FreeStorageSpace"]
+      dimensions = local.database
+      statistic  = "Minimum"
+      least      = 2 * 1024 * 1024 * 1024
+      silence    = "breaching"
+      means      = "The database has less than 2 GB left, or is gone."
+    }
+    "database-cpu" = {
+      metric     = ["AWS/RDS", "CPUUtilization"]
+      dimensions = local.database
+      statistic  = "Average"
+      most       = 90
+      means      = "The database works at its limit."
+    }
+    machine = {
+      metric     = ["AWS/EC2", "StatusCheckFailed"]
+      dimensions = { InstanceId = one(aws_instance.ingest[*].id) }
+      statistic  = "Maximum"
+      most       = 0
+      silence    = "breaching"
+      wanted     = local.machine == 1
+      means      = "The machine of ingest fails AWS's checks, or is gone."
+    }
+    lag = {
+      metric     = ["AWS/Lambda", "IteratorAge"]
+      dimensions = { FunctionName = one(module.land[*].name) }
+      statistic  = "Maximum"
+      most       = 10 * 60 * 1000
+      silence    = "breaching"
+      wanted     = local.machine == 0
+      means      = "land is ten minutes behind the stream, or reads nothing."
+    }
+  } : name => merge({ least = null, most = null, silence = "notBreaching" }, it) if try(it.wanted, true) }
 }
 
 # Everything that alarms, functions' and queues' alarms too, speaks through this.
@@ -86,10 +159,10 @@ resource "aws_sns_topic_subscription" "alarms" {
 }
 
 resource "aws_cloudwatch_log_metric_filter" "figures" {
-  for_each = local.figures
+  for_each = local.promises
 
   name           = each.key
-  log_group_name = each.value.log
+  log_group_name = local.logs[each.value.log]
   pattern        = each.value.pattern
 
   metric_transformation {
@@ -100,7 +173,7 @@ resource "aws_cloudwatch_log_metric_filter" "figures" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "figures" {
-  for_each = local.own_alarms
+  for_each = local.promises
 
   alarm_name          = "${local.name}-${each.key}"
   alarm_description   = "${each.value.means} What to do: terraform/RUNBOOK.md, ${each.key}."
@@ -117,12 +190,12 @@ resource "aws_cloudwatch_metric_alarm" "figures" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "aws" {
-  for_each = local.aws_alarms
+  for_each = local.measured
 
   alarm_name          = "${local.name}-${each.key}"
   alarm_description   = "${each.value.means} What to do: terraform/RUNBOOK.md, ${each.key}."
-  namespace           = each.value.namespace
-  metric_name         = each.value.metric
+  namespace           = each.value.metric[0]
+  metric_name         = each.value.metric[1]
   dimensions          = each.value.dimensions
   statistic           = each.value.statistic
   period              = 300

@@ -37,8 +37,11 @@ locals {
   # What a role needs to log in as that user, and as no other.
   database_statement = {
     for user in ["tickfold_writer", "tickfold_readonly"] : user => {
-      actions   = ["rds-db:connect"]
-      resources = ["${local.arn}:rds-db:${var.region}:${local.account}:dbuser:${aws_db_instance.this.resource_id}/${user}"]
+      actions = ["rds-db:connect"]
+      resources = [join(":", [
+        local.arn, "rds-db", var.region, local.account, "dbuser",
+        "${aws_db_instance.this.resource_id}/${user}",
+      ])]
     }
   }
 }
@@ -126,7 +129,10 @@ resource "aws_db_instance" "this" {
   skip_final_snapshot        = !var.protect
   final_snapshot_identifier  = "${local.name}-final"
   auto_minor_version_upgrade = true
-  apply_immediately          = true
+  # Only ever to what var.database_version says.
+  allow_major_version_upgrade = true
+  # Not in the night: whoever applies wants to see it done. What arrives meanwhile waits in the queue.
+  apply_immediately = true
 
   enabled_cloudwatch_logs_exports = local.engine.logs
 

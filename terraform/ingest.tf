@@ -54,7 +54,6 @@ module "user_data" {
 # new image or another size loses nothing that was acknowledged.
 resource "aws_ebs_volume" "kafka" {
   #checkov:skip=CKV_AWS_189:Public market data for an hour: AWS's own key is enough, and one of KMS costs $1 a month.
-  #checkov:skip=CKV2_AWS_9:A backup of an hour's lines would be old before it is made; what matters is in S3.
   count = local.kafka_disk
 
   availability_zone = "${var.region}${var.zones[0]}"

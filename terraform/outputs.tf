@@ -58,6 +58,21 @@ output "redrive" {
 }
 
 output "registry" {
-  description = "Where the image of ingest lies; `make deploy` puts it there."
-  value       = aws_ecr_repository.ingest.repository_url
+  description = "Where the image of ingest goes, with the tag of var.ingest_image_tag."
+  value       = "${aws_ecr_repository.ingest.repository_url}:${var.ingest_image_tag}"
+}
+
+output "ingest_machine" {
+  description = "The machine of ingest, for `aws ssm start-session --target`; null where the stream is Kinesis."
+  value       = one(aws_instance.ingest[*].id)
+}
+
+output "logs_of_ingest" {
+  description = "Follows what ingest says."
+  value       = "aws logs tail --region ${var.region} --follow ${aws_cloudwatch_log_group.containers["ingest"].name}"
+}
+
+output "dashboard" {
+  description = "Address of the dashboard, null without one."
+  value       = var.dashboard ? "https://${var.region}.console.aws.amazon.com/cloudwatch/home?region=${var.region}#dashboards/dashboard/${local.name}" : null
 }

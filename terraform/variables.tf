@@ -30,7 +30,8 @@ variable "zones" {
 
   validation {
     condition = (
-      length(var.zones) >= 2 && length(var.zones) <= 4 && length(distinct(var.zones)) == length(var.zones)
+      length(var.zones) >= 2 && length(var.zones) <= 4
+      && length(distinct(var.zones)) == length(var.zones)
       && alltrue([for zone in var.zones : can(regex("^[a-z]$", zone))])
     )
     error_message = "zones: 2 to 4 different letters, such as [\"a\", \"b\"]."
@@ -43,7 +44,9 @@ variable "tags" {
   default     = {}
 
   validation {
-    condition     = alltrue([for key in keys(var.tags) : !startswith(lower(key), "aws:") && key != "Project"])
+    condition = alltrue([
+      for key in keys(var.tags) : !startswith(lower(key), "aws:") && key != "Project"
+    ])
     error_message = "tags: neither Project, which is var.name, nor a key that begins with aws:."
   }
 }
@@ -84,7 +87,10 @@ variable "network_cidr" {
 
   # Eight subnets of at least 32 addresses.
   validation {
-    condition     = can(cidrnetmask(var.network_cidr)) && try(tonumber(split("/", var.network_cidr)[1]) <= 24, false)
+    condition = (
+      can(cidrnetmask(var.network_cidr))
+      && try(tonumber(split("/", var.network_cidr)[1]) <= 24, false)
+    )
     error_message = "network_cidr: an IPv4 block of /16 to /24, such as 10.20.0.0/16."
   }
 }
@@ -95,7 +101,9 @@ variable "log_days" {
   default     = 30
 
   validation {
-    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731], var.log_days)
+    condition = contains(
+      [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731], var.log_days
+    )
     error_message = "log_days: one of CloudWatch's: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731."
   }
 }
@@ -208,7 +216,9 @@ variable "query_concurrency" {
   default     = -1
 
   validation {
-    condition     = var.query_concurrency == -1 || (var.query_concurrency >= 1 && var.query_concurrency <= 1000)
+    condition = (
+      var.query_concurrency == -1 || (var.query_concurrency >= 1 && var.query_concurrency <= 1000)
+    )
     error_message = "query_concurrency: -1, or 1 to 1000."
   }
 }

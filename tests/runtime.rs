@@ -1,16 +1,14 @@
 //! The functions' own programs, as Lambda runs them: one after the other asks the Runtime API for
 //! events. What the handlers do with them is tested elsewhere, without a process.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use lake::MinutePrefix;
 use market::{Bar, Minute};
 use serde_json::{Value, json};
 use store::Range;
-use tests::bucket::{BUCKET, Bucket, environment, notification};
+use tests::bucket::{Bucket, environment};
 use tests::databases::Database;
 use tests::runtime::{Function, example};
-use tests::trades::{MINUTE, NOON, SECOND, lines, name, symbol, time, trade, trades};
+use tests::trades::{NOON, name, symbol, time, trades};
 
 fn with_database(
     mut environment: Vec<(&'static str, String)>,
@@ -56,33 +54,6 @@ async fn aggregate_folds_what_its_events_name_and_outlives_a_bad_one() {
     let error = function.invoke(&example(&unknown)).await.expect_err("not its bucket");
     let expected = "the event is of bucket \"elsewhere\", but BUCKET is \"tickfold\"";
     assert_eq!(error["errorMessage"], expected);
-}
-
-/// The line that the metrics of `terraform/alarms.tf` are made of, in the format that Terraform sets.
-#[tokio::test]
-async fn aggregate_tells_its_figures_once_an_invocation() {
-    let (database, bucket) = (Database::postgres().await, Bucket::start().await);
-    let trades = [&trades(100, 10, 1)[..], &[trade(113, NOON + MINUTE - 1)]].concat();
-    let text = lines(&trades) + "nonsense\n";
-    let minute = MinutePrefix::raw_trades(name("binance"), time(NOON).minute());
-    let key = bucket.lake().put_lines(&minute, "20261120T120115-0a1b", text.as_bytes()).await;
-    let key = key.expect("written").to_string();
-    let mut environment = with_database(bucket.environment(), &database);
-    environment.push(("AWS_LAMBDA_LOG_FORMAT", "JSON".to_owned()));
-    let mut function = Function::start("aggregate", &environment).await.expect("it starts");
-    let answer = function.invoke(&notification(BUCKET, &key)).await;
-    assert_eq!(answer, Ok(json!({ "batchItemFailures": [] })), "{}", function.log());
-
-    let log = function.log();
-    let told: Vec<Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    let told: Vec<_> = told.iter().map(|line| &line["fields"]).collect();
-    let told: Vec<_> = told.into_iter().filter(|it| it["figures"] == "folded").collect();
-    let [figures] = &told[..] else { panic!("{log}") };
-    assert_eq!((&figures["missing"], &figures["quarantined"]), (&json!(3), &json!(1)), "{log}");
-    let age = figures["age_seconds"].as_i64().expect("seconds");
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs() as i64;
-    let newest = (NOON + MINUTE) / SECOND;
-    assert!((now - newest - age).abs() < 120, "{age} s is not the newest trade's age");
 }
 
 #[tokio::test]

@@ -15,8 +15,10 @@ terraform {
 locals {
   # Lambda wants it unique in the account; what it is called elsewhere is var.name.
   function_name = "${var.common.prefix}-${var.name}"
-  function_arn  = "${var.common.arn}:lambda:${var.common.region}:${var.common.account}:function:${local.function_name}"
-  program       = "${var.common.functions_dir}/${coalesce(var.package, var.name)}/bootstrap.zip"
+  function_arn = join(":", [
+    var.common.arn, "lambda", var.common.region, var.common.account, "function", local.function_name,
+  ])
+  program = "${var.common.functions_dir}/${coalesce(var.package, var.name)}/bootstrap.zip"
 
   # EC2 names no network interface that does not exist yet, so AWS asks for these on everything.
   interface_actions = [

@@ -76,7 +76,9 @@ variable "environment" {
   default     = {}
 
   validation {
-    condition     = alltrue([for name in keys(var.environment) : can(regex("^[A-Z][A-Z0-9_]*$", name))])
+    condition = alltrue([
+      for name in keys(var.environment) : can(regex("^[A-Z][A-Z0-9_]*$", name))
+    ])
     error_message = "environment: names of A-Z 0-9 and _."
   }
 }
@@ -116,13 +118,18 @@ variable "statements" {
   default = {}
 
   validation {
-    condition     = alltrue([for it in values(var.statements) : alltrue([for action in it.actions : can(regex("^[a-z0-9-]+:[A-Za-z]+$", action))])])
+    condition = alltrue([
+      for action in flatten(values(var.statements)[*].actions) :
+      can(regex("^[a-z0-9-]+:[A-Za-z]+$", action))
+    ])
     error_message = "statements: actions are named one by one, as in s3:GetObject, without *."
   }
 
   # Where the rest of an ARN is known only later, its beginning still is.
   validation {
-    condition     = alltrue([for it in values(var.statements) : alltrue([for resource in it.resources : !startswith(resource, "*")])])
+    condition = alltrue([
+      for resource in flatten(values(var.statements)[*].resources) : !startswith(resource, "*")
+    ])
     error_message = "statements: resources are named by their ARNs; * alone is everything."
   }
 }

@@ -14,6 +14,7 @@ from functions import Functions
 from moto.awslambda.models import LambdaBackend, LambdaFunction, lambda_backends
 from moto.budgets.responses import BudgetsResponse
 from moto.core.responses import BaseResponse
+from moto.ec2.models.instances import Instance
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.iam.access_control import PermissionResult
 from moto.rds.models import DBParameterGroup, MasterUserSecret
@@ -149,6 +150,14 @@ def _(old, self, *args, **kwargs):
 
 
 SecurityGroupRule.description = property(lambda self: self._said)
+
+
+def instance_groups(self):
+    """Given with the network interface, as for a public address, they are the instance's too."""
+    return self.security_groups or list(self.nics[0].group_set)
+
+
+Instance.dynamic_group_list = property(instance_groups)
 
 
 @instead_of(LambdaFunction, "__init__")
