@@ -2,7 +2,9 @@
 # Puts tickfold into an AWS account with Terraform and Docker, or takes it out. It builds no function,
 # `make package` does, and decides nothing about the stack, which is in terraform/.
 #
+#   infra/deploy.sh check     whether what the others need is there
 #   infra/deploy.sh apply     the state's bucket, the image of ingest, then everything else
+#   infra/deploy.sh plan      what an apply would change of the stack: 0 is nothing, 2 is something
 #   infra/deploy.sh destroy   everything but the state's bucket
 #
 # STATE is the bucket of Terraform's state, REGION where everything is, PROFILE a .tfvars file of
@@ -13,7 +15,7 @@ cd "$(dirname "$0")/.."
 : "${REGION:=us-east-1}" "${PROFILE:=minimal}" "${STATE:=}"
 export AWS_REGION="$REGION" AWS_DEFAULT_REGION="$REGION"
 # What is built before; the same for Terraform.
-: "${TF_VAR_artifacts_dir:=$PWD/target/lambda}"
+: "${TF_VAR_artifacts_dir:=${CARGO_TARGET_DIR:-$PWD/target}/lambda}"
 export TF_VAR_artifacts_dir
 authorities=https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem
 
@@ -42,7 +44,8 @@ check() {
         "(it is made if it is not there; its name is unique in the world)"
     [ -f "terraform/$PROFILE.tfvars" ] || die "has no terraform/$PROFILE.tfvars: PROFILE=minimal?"
     has terraform || die "needs Terraform >= 1.10: https://developer.hashicorp.com/terraform/install"
-    [ "$1" = destroy ] || has docker || die "needs Docker: https://docs.docker.com/engine/install"
+    has curl || die "needs curl (for the authorities that vouch for RDS)"
+    has docker || die "needs Docker: https://docs.docker.com/engine/install"
     cli sts get-caller-identity >/dev/null || die "has no credentials for AWS: set AWS_PROFILE," \
         "or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 }
@@ -105,11 +108,21 @@ image() {
     docker push "$registry:$tag"
 }
 
-[ $# -eq 1 ] || die "usage: infra/deploy.sh apply|destroy"
-check "$1"
-tag=$(image_tag)
-case $1 in
-    apply) certificates; state; image; stack apply ;;
-    destroy) state; stack destroy ;;
-    *) die "usage: infra/deploy.sh apply|destroy" ;;
-esac
+usage="usage: infra/deploy.sh check|apply|plan|destroy"
+
+# A function, so that all of it is read before anything runs: the file may change meanwhile.
+main() {
+    [ $# -eq 1 ] || die "$usage"
+    check
+    tag=$(image_tag)
+    case $1 in
+        check) ;;
+        apply) certificates; state; image; stack apply ;;
+        plan) certificates; state; stack plan -detailed-exitcode ;;
+        destroy) state; stack destroy ;;
+        *) die "$usage" ;;
+    esac
+    exit
+}
+
+main "$@"

@@ -40,7 +40,10 @@ impl Moto {
     pub fn start_with_functions(test: &str, database: &str) -> Option<Moto> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("support/aws/moto_server.py");
         Moto::run(test, |server| {
-            server.arg(script).env("TICKFOLD_DATABASE", database).env("PYTHONDONTWRITEBYTECODE", "1")
+            server
+                .arg(script)
+                .env("TICKFOLD_DATABASE", database)
+                .env("PYTHONDONTWRITEBYTECODE", "1")
         })
     }
 

@@ -152,12 +152,11 @@ def _(old, self, *args, **kwargs):
 SecurityGroupRule.description = property(lambda self: self._said)
 
 
-def instance_groups(self):
-    """Given with the network interface, as for a public address, they are the instance's too."""
-    return self.security_groups or list(self.nics[0].group_set)
-
-
-Instance.dynamic_group_list = property(instance_groups)
+@instead_of(Instance, "__init__")
+def _(old, self, *args, **kwargs):
+    """Groups that are given with a network interface, as for a public address, are both's."""
+    old(self, *args, **kwargs)
+    self.security_groups = self.security_groups or list(self.nics[0].group_set)
 
 
 @instead_of(LambdaFunction, "__init__")
