@@ -91,3 +91,20 @@ resource "aws_lambda_permission" "api" {
   # Any stage and route of this API.
   source_arn = "${aws_apigatewayv2_api.this.execution_arn}/*/*"
 }
+
+# The function tells of a database that does not answer by a status, not by an error of its own.
+resource "aws_cloudwatch_metric_alarm" "unanswered" {
+  alarm_name          = "${local.name}-query-unanswered"
+  alarm_description   = "The API answers with errors of its own. What to do: terraform/RUNBOOK.md, unanswered."
+  namespace           = "AWS/ApiGateway"
+  metric_name         = "5xx"
+  dimensions          = { ApiId = aws_apigatewayv2_api.this.id }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 2
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+}

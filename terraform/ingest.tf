@@ -191,3 +191,26 @@ resource "aws_iam_role_policy" "machine" {
     )
   })
 }
+
+# For a person with the database's own tools, through a forwarded port of the machine.
+resource "aws_vpc_security_group_egress_rule" "ingest_to_database" {
+  count = var.machine_reaches_database ? local.machine : 0
+
+  security_group_id            = aws_security_group.ingest.id
+  description                  = "The database, for who has a session on the machine."
+  referenced_security_group_id = aws_security_group.database.id
+  ip_protocol                  = "tcp"
+  from_port                    = local.database_port
+  to_port                      = local.database_port
+}
+
+resource "aws_vpc_security_group_ingress_rule" "database_from_ingest" {
+  count = var.machine_reaches_database ? local.machine : 0
+
+  security_group_id            = aws_security_group.database.id
+  description                  = "Who has a session on the machine of ingest."
+  referenced_security_group_id = aws_security_group.ingest.id
+  ip_protocol                  = "tcp"
+  from_port                    = local.database_port
+  to_port                      = local.database_port
+}

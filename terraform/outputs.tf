@@ -10,6 +10,18 @@ output "api_health" {
   value       = "curl --fail ${aws_apigatewayv2_api.this.api_endpoint}/v1/health"
 }
 
+output "api_symbols" {
+  description = "Asks what there is, with the credentials of the environment, or with a token of the issuer."
+  value = join(" ", concat(
+    ["curl --fail ${aws_apigatewayv2_api.this.api_endpoint}/v1/symbols"],
+    local.jwt ? ["--header \"Authorization: Bearer $TOKEN\""] : [
+      "--aws-sigv4 aws:amz:${var.region}:execute-api",
+      "--user \"$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY\"",
+      "--header \"x-amz-security-token: $AWS_SESSION_TOKEN\"",
+    ],
+  ))
+}
+
 output "bucket" {
   description = "Name of the bucket of trades."
   value       = aws_s3_bucket.trades.id

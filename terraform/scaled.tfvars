@@ -2,6 +2,9 @@
 
 stream = "kinesis"
 
+kinesis_shards   = 4
+ingest_container = { cpu = 512, memory = 1024 }
+
 database_class       = "db.t4g.medium"
 database_gigabytes   = { first = 100, most = 1000 }
 database_two_zones   = true

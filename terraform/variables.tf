@@ -442,3 +442,36 @@ variable "dashboard" {
   default     = true
   nullable    = false
 }
+
+variable "grafana" {
+  description = "Make a workspace of Amazon Managed Grafana beside the database; it needs IAM Identity Center in the account, and costs 9 USD a month for each who edits."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "quicksight" {
+  description = "Who may use the data set of QuickSight, a user or a group of its, and the secret with username and password of a database account that may only read; null for no QuickSight."
+  type        = object({ principal_arn = string, secret_arn = string })
+  default     = null
+
+  validation {
+    condition = var.quicksight == null || (
+      can(regex("^arn:[^:]+:quicksight:", var.quicksight.principal_arn))
+      && can(regex("^arn:[^:]+:secretsmanager:", var.quicksight.secret_arn))
+    )
+    error_message = "quicksight: the ARN of a user or group of QuickSight, and that of a secret of Secrets Manager."
+  }
+}
+
+variable "machine_reaches_database" {
+  description = "Let a session on the machine of ingest reach the database, for work by hand; off again when it is done."
+  type        = bool
+  default     = false
+  nullable    = false
+
+  validation {
+    condition     = !var.machine_reaches_database || var.stream != "kinesis"
+    error_message = "machine_reaches_database: where the stream is Kinesis there is no machine."
+  }
+}

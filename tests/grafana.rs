@@ -363,3 +363,29 @@ async fn what_is_missing_is_counted_inside_rows_and_between_them() {
     let facts: Vec<_> = incomplete.iter().map(|row| row[..6].join(" ")).collect();
     assert_eq!(facts, ["7 0 0 1 0 10", "5 3 0 0 0 17", "2 0 1 0 0 9"]);
 }
+
+/// What `terraform/quicksight.tf` says of the view, in QuickSight's own types.
+#[tokio::test]
+async fn quicksights_data_set_has_the_columns_of_the_view() {
+    let database = Database::postgres().await;
+    let mut owner = PgConnection::connect(&database.url).await.expect("connected");
+    let of_the_view = sqlx::query_as::<_, (String, String)>(
+        "select column_name::text, data_type::text from information_schema.columns
+         where table_name = 'minute_totals' order by ordinal_position",
+    );
+    let of_the_view = of_the_view.fetch_all(&mut owner).await.expect("columns");
+    let stack = std::fs::read_to_string(grafana().join("../../terraform/quicksight.tf"));
+    let stack = stack.expect("QuickSight's file");
+    let set = stack.split("minute_totals = {\n").nth(1).and_then(|it| it.split('}').next());
+    let columns = set.expect("its columns").lines().filter_map(|line| line.split_once(" = "));
+    let columns = columns.map(|(name, kind)| (name.trim(), kind.trim_matches('"')));
+    let quicksights = |kind: &str| match kind {
+        "text" | "character varying" => "STRING",
+        "timestamp without time zone" => "DATETIME",
+        "bigint" => "INTEGER",
+        "numeric" => "DECIMAL",
+        other => panic!("{other}: what is it in QuickSight?"),
+    };
+    let expected = of_the_view.iter().map(|(name, kind)| (name.as_str(), quicksights(kind)));
+    assert!(columns.eq(expected), "{of_the_view:?}");
+}

@@ -429,9 +429,13 @@ fn vector_itself_takes_the_configuration() {
         }
         Err(error) => panic!("vector does not start: {error}"),
     };
-    let (config, tests) = (file("vector.yaml"), file("tests.yaml"));
-    let (config, tests) = (config.to_str().expect("UTF-8"), tests.to_str().expect("UTF-8"));
-    for arguments in [&["validate", "--skip-healthchecks", config][..], &["test", config, tests]] {
+    let [config, aws, tests] =
+        ["vector.yaml", "aws.yaml", "tests.yaml"].map(|name| file(name).display().to_string());
+    for arguments in [
+        &["validate", "--skip-healthchecks", &config][..],
+        &["validate", "--skip-healthchecks", &config, &aws],
+        &["test", &config, &tests],
+    ] {
         let output = run(arguments).expect("vector starts");
         let (out, err) =
             (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

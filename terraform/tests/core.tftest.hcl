@@ -84,17 +84,22 @@ run "kinesis_adds_land" {
   }
 }
 
-run "jwt_replaces_iam" {
+run "jwt_mysql_and_no_protection" {
   command = plan
 
   variables {
     api_auth         = "jwt"
     api_jwt_issuer   = "https://issuer.example.com/pool"
     api_jwt_audience = ["client"]
+    database_engine  = "mysql"
+    protect          = false
   }
 
   assert {
-    condition     = aws_apigatewayv2_route.all.authorization_type == "JWT" && length(aws_apigatewayv2_authorizer.jwt) == 1
+    condition = (
+      aws_apigatewayv2_route.all.authorization_type == "JWT"
+      && length(aws_apigatewayv2_authorizer.jwt) == 1
+    )
     error_message = "Tokens are asked for."
   }
 
@@ -102,31 +107,18 @@ run "jwt_replaces_iam" {
     condition     = aws_apigatewayv2_route.health.authorization_type == "NONE"
     error_message = "What watches health has no token."
   }
-}
-
-run "mysql" {
-  command = plan
-
-  variables {
-    database_engine = "mysql"
-  }
 
   assert {
-    condition     = aws_db_parameter_group.this.family == "mysql8.4" && one(aws_db_parameter_group.this.parameter).name == "require_secure_transport"
+    condition = (
+      aws_db_parameter_group.this.family == "mysql8.4"
+      && one(aws_db_parameter_group.this.parameter).name == "require_secure_transport"
+    )
     error_message = "MySQL refuses connections without TLS too."
   }
 
   assert {
     condition     = aws_vpc_security_group_ingress_rule.database_from_functions.from_port == 3306
     error_message = "MySQL has its own port."
-  }
-}
-
-run "nothing_is_kept_where_protect_is_off" {
-  command = plan
-
-  variables {
-    protect = false
   }
 
   assert {

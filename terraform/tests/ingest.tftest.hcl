@@ -50,6 +50,11 @@ run "kafka_on_one_machine" {
     condition     = length(aws_budgets_budget.this) == 0 && length(aws_sns_topic_subscription.alarms) == 0 && length(aws_cloudwatch_dashboard.this) == 1
     error_message = "Nobody is written to who was not named."
   }
+
+  assert {
+    condition     = length(aws_grafana_workspace.this) == 0 && length(aws_quicksight_data_source.this) == 0 && length(aws_security_group.viewers) == 0
+    error_message = "Nobody looks into the database who was not asked for."
+  }
 }
 
 run "kinesis_on_fargate" {

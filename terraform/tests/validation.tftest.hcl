@@ -8,7 +8,7 @@ variables {
   artifacts_dir = "./tests/artifacts"
 }
 
-run "names_and_places" {
+run "none_of_it" {
   command = plan
 
   variables {
@@ -19,29 +19,11 @@ run "names_and_places" {
     artifacts_dir = "tests/artifacts/"
     network_cidr  = "10.0.0.0/28"
     log_days      = 2
-  }
 
-  expect_failures = [
-    var.name, var.region, var.zones, var.tags, var.artifacts_dir, var.network_cidr, var.log_days,
-  ]
-}
-
-run "choices" {
-  command = plan
-
-  variables {
     stream          = "pigeon"
     database_engine = "oracle"
     api_auth        = "none"
-  }
 
-  expect_failures = [var.stream, var.database_engine, var.api_auth]
-}
-
-run "sizes" {
-  command = plan
-
-  variables {
     database_class        = "t4g.micro"
     database_gigabytes    = { first = 10, most = 5 }
     database_backup_days  = 0
@@ -54,28 +36,22 @@ run "sizes" {
   }
 
   expect_failures = [
-    var.database_class, var.database_gigabytes, var.database_backup_days, var.aggregate_memory,
-    var.aggregate_concurrency, var.query_memory, var.query_concurrency, var.land_memory, var.api_rate,
+    var.name, var.region, var.zones, var.tags, var.artifacts_dir, var.network_cidr, var.log_days,
+    var.stream, var.database_engine, var.api_auth,
+    var.database_class, var.database_gigabytes, var.database_backup_days,
+    var.aggregate_memory, var.aggregate_concurrency, var.query_memory, var.query_concurrency,
+    var.land_memory, var.api_rate,
   ]
 }
 
-run "jwt_without_an_issuer" {
-  command = plan
-
-  variables {
-    api_auth = "jwt"
-  }
-
-  expect_failures = [var.api_jwt_issuer, var.api_jwt_audience]
-}
-
-run "a_version_of_the_other_engine" {
+run "what_does_not_go_together" {
   command = plan
 
   variables {
     database_engine  = "mysql"
     database_version = "17"
+    api_auth         = "jwt"
   }
 
-  expect_failures = [var.database_version]
+  expect_failures = [var.database_version, var.api_jwt_issuer, var.api_jwt_audience]
 }

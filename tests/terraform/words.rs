@@ -104,6 +104,10 @@ fn every_file_says_first_what_it_is() {
             }
         }
     }
+    let readme = text("README.md");
+    for name in files() {
+        assert!(readme.contains(&format!("`{name}`")), "{name} is in no row of the README");
+    }
 }
 
 /// A yes or no needs no further check than its type.
