@@ -2,12 +2,13 @@
 //! object becomes rows in a real PostgreSQL through the functions' programs, and everything goes
 //! again. `make test-aws` runs it; it takes minutes, most of them Terraform's waiting for RDS.
 
+use std::io::Write;
+
 use aws_sdk_s3::primitives::ByteStream;
 use flate2::{Compression, write::GzEncoder};
 use lake::MinutePrefix;
 use serde_json::{Value, json};
-use sqlx::{Connection, Executor, PgConnection};
-use std::io::Write;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tests::aws::{Deployment, STATE};
 use tests::moto::Moto;
 use tests::postgres::Postgres;
@@ -30,7 +31,7 @@ async fn as_rds_has_it(port: u16, authority: &Authority) -> Postgres {
         "grant rds_iam to tickfold with admin option",
         "create database tickfold owner tickfold",
     ] {
-        root.execute(sqlx::AssertSqlSafe(statement)).await.expect("done");
+        root.execute(AssertSqlSafe(statement)).await.expect("done");
     }
     server
 }

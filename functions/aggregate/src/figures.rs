@@ -40,7 +40,11 @@ impl Figures {
         let Figures { rows, missing, quarantined, newest } = self;
         let age = newest.map(|newest| (now.micros() - newest.micros()) / MICROS_PER_SECOND);
         info!(
-            figures = "folded", rows, missing, quarantined, age_seconds = age,
+            figures = "folded",
+            rows,
+            missing,
+            quarantined,
+            age_seconds = age,
             "folded {rows} rows: {missing} trades missing, {quarantined} lines or objects refused"
         );
     }
