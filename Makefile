@@ -11,6 +11,11 @@ unexport MAKEFLAGS
 ARGS ?=
 # What `make package` builds for: arm64 or x86-64.
 ARCH ?= arm64
+# Of `make deploy` and `make destroy`: the bucket of Terraform's state, where all of it is, and which
+# .tfvars file of terraform/ says how big.
+STATE ?=
+REGION ?= us-east-1
+PROFILE ?= minimal
 
 page := functions/query/page
 installed := $(page)/node_modules/.package-lock.json
@@ -24,13 +29,16 @@ host := $(patsubst x86_64,x86-64,$(patsubst aarch64,arm64,$(shell uname -m)))
 # Named by their packages, so that no other member adds its features to them, nor its program.
 functions := $(patsubst functions/%/Cargo.toml,--package %,$(wildcard functions/*/Cargo.toml))
 
+stack = STATE="$(STATE)" REGION="$(REGION)" PROFILE="$(PROFILE)" infra/deploy.sh
+
 get_cargo_lambda := python3 -m venv ~/.cargo-lambda && ~/.cargo-lambda/bin/pip install \
 	cargo-lambda && export PATH="$$HOME/.cargo-lambda/bin:$$PATH"
 
-.PHONY: help demo test check page build package picture clean setup-build setup-test
+.PHONY: help demo test test-aws check page build package picture deploy deploy-check destroy \
+	clean setup-build setup-test
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # Named by its binary and not by `-p tickfold`: so it shares the features, and with them every
 # compiled dependency, with `make test`.
@@ -40,10 +48,14 @@ demo: setup-build page ## Everything on this machine, and a page; ARGS="--port 8
 test: setup-test page ## All tests
 	cargo test --workspace --locked --no-fail-fast
 
+# A feature, so that `make test` neither runs it nor says that it did; minutes long.
+test-aws: setup-test page ## Deployed to moto's AWS: an object becomes rows, a query answers, all goes
+	cargo test -p tests --features aws --locked --test aws -- --nocapture
+
 check: setup-build page ## Format, lints, layering, documentation, the page's types
 	cargo fmt --all --check
 	npm --prefix $(page) run --silent check
-	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --workspace --all-targets --features tests/aws --locked -- -D warnings
 	cargo test -p tests --test layering --locked
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
@@ -64,6 +76,16 @@ endif
 
 picture: setup-test page ## A new picture of the page, taken by its browser test
 	TICKFOLD_PICTURE="$(abspath $(page)/page.png)" cargo test -p tests --test demo --locked page::
+
+# What is missing is said before minutes of building.
+deploy: deploy-check package ## Into your AWS account; STATE=a-bucket REGION=us-east-1 PROFILE=minimal
+	@$(stack) apply
+
+deploy-check:
+	@$(stack) check
+
+destroy: ## Out of it again, with the same STATE, REGION and PROFILE
+	@$(stack) destroy
 
 clean: ## Remove what was built
 	cargo clean

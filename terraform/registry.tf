@@ -1,4 +1,4 @@
-# ECR, where the image of ingest is: `make image` puts it there. Kafka's and Vector's are public.
+# ECR, where the image of ingest is: `make deploy` puts it there. Kafka's and Vector's are public.
 
 locals {
   registry = aws_ecr_repository.ingest.repository_url

@@ -302,7 +302,7 @@ variable "feeds" {
 }
 
 variable "ingest_image_tag" {
-  description = "Tag of ingest's image in this stack's registry; `make image` says it. A new one replaces the machine, which takes some minutes."
+  description = "Tag of ingest's image in this stack's registry; `make deploy` makes it of what the image is made of. A new one replaces the machine, which takes some minutes."
   type        = string
   default     = "1"
 

@@ -22,7 +22,8 @@ fn dependencies(package: &str) -> Vec<String> {
 
 #[test]
 fn each_crate_knows_only_what_it_may() {
-    let ours = ["market", "lake", "store", "aggregate", "land", "query", "ingest", "tickfold"];
+    let ours =
+        ["market", "lake", "store", "aggregate", "land", "migrate", "query", "ingest", "tickfold"];
     let io = ["tokio", "sqlx", "aws_sdk_s3", "rdkafka", "tracing", "reqwest", "tokio_tungstenite"];
     let lambda = ["lambda_runtime", "lambda_http"];
     for (package, may, must_not) in [
@@ -31,6 +32,7 @@ fn each_crate_knows_only_what_it_may() {
         ("store", &["store", "market"], &["aws_config", "aws_sdk_s3", "rdkafka", "lambda_runtime"]),
         ("aggregate", &["aggregate", "lake", "store", "market"], &["rdkafka", "libsqlite3_sys"]),
         ("land", &["land", "lake", "market"], &["sqlx", "rdkafka", "libsqlite3_sys"]),
+        ("migrate", &["migrate", "store", "market"], &["aws_sdk_s3", "rdkafka", "libsqlite3_sys"]),
         (
             "query",
             &["query", "store", "market"],

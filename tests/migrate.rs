@@ -38,6 +38,27 @@ async fn a_new_database_can_be_used_and_twice_is_once() {
     }
 }
 
+#[tokio::test]
+async fn the_accounts_are_made_where_they_are_asked_for() {
+    let server = Postgres::start();
+    let url = server.database();
+    let reader = url.replace("postgres@", "tickfold_readonly@");
+    let reader = Store::connect(&reader, 1).expect("a URL");
+    assert!(migrate(&["--database-url", &url], &[]).status.success());
+    reader.symbols().await.expect_err("nobody asked for it");
+    for _ in 0..2 {
+        let ran = migrate(&["--roles", "--database-url", &url], &[]);
+        let said = text(&ran.stdout);
+        assert!(ran.status.success(), "{}", text(&ran.stderr));
+        assert!(said.ends_with("and cannot log in before you give each a password\n"), "{said}");
+        assert_eq!(reader.symbols().await.expect("it may read"), []);
+    }
+    let sqlite = migrate(&["--roles", "--database-url", "sqlite::memory:"], &[]);
+    assert!(!sqlite.status.success());
+    let said = text(&sqlite.stderr);
+    assert!(said.contains("a file has no accounts"), "{said}");
+}
+
 #[test]
 fn without_a_database_it_says_why_and_keeps_the_password() {
     let postgres = Postgres::shared();

@@ -7,12 +7,8 @@ use serde_json::{Value, json};
 use store::Range;
 use tests::bucket::{Bucket, environment};
 use tests::databases::Database;
-use tests::runtime::Function;
+use tests::runtime::{Function, example};
 use tests::trades::{NOON, name, symbol, time, trades};
-
-fn example(text: &str) -> Value {
-    serde_json::from_str(text).expect("JSON")
-}
 
 fn with_database(
     mut environment: Vec<(&'static str, String)>,
@@ -147,6 +143,12 @@ async fn a_function_without_its_environment_refuses_to_start() {
             let said = format!("{variable} is not set");
             assert!(refused.log.contains(&said), "{function}: {}", refused.log);
         }
+    }
+    for some in [&["DATABASE_URL", "MIGRATE_SECRET"][..], &["MIGRATE_FUNCTION"], &[]] {
+        let some: Vec<_> = some.iter().map(|name| (*name, "postgres://db/bars".into())).collect();
+        let refused = Function::start("migrate", &some).await.err().expect("it ends");
+        let said = "set DATABASE_URL, or MIGRATE_SECRET and MIGRATE_FUNCTION";
+        assert!(!refused.status.success() && refused.log.contains(said), "{}", refused.log);
     }
     for function in ["aggregate", "query"] {
         let mut wrong = all.clone();

@@ -1,5 +1,6 @@
 //! What the whole-pipeline tests share: private servers, made-up trades, recorded data; no test.
 
+pub mod aws;
 pub mod binary;
 pub mod bucket;
 pub mod captures;
@@ -13,6 +14,7 @@ pub mod python;
 pub mod queue;
 pub mod replay;
 pub mod runtime;
+pub mod secrets;
 pub mod stream;
 pub mod terraform;
 pub mod tls;

@@ -2,6 +2,7 @@
 //! does by itself, such as notifying a queue of an object. It accepts any credentials.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
@@ -31,6 +32,22 @@ pub struct Moto {
 impl Moto {
     /// `None`, and a line that says so, where Python cannot provide it.
     pub fn start(test: &str) -> Option<Moto> {
+        Moto::run(test, |server| server.args(["-c", SERVER]).stderr(Stdio::null()))
+    }
+
+    /// With what it lacks for Terraform, and functions that run as processes: those find the
+    /// database of RDS at this `host:port`. What they and moto say goes to this test's own output.
+    pub fn start_with_functions(test: &str, database: &str) -> Option<Moto> {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("support/aws/moto_server.py");
+        Moto::run(test, |server| {
+            server
+                .arg(script)
+                .env("TICKFOLD_DATABASE", database)
+                .env("PYTHONDONTWRITEBYTECODE", "1")
+        })
+    }
+
+    fn run(test: &str, how: impl FnOnce(&mut Command) -> &mut Command) -> Option<Moto> {
         let python = match python::environment("moto", PACKAGE) {
             Ok(folder) => folder.join("bin/python"),
             Err(why) => {
@@ -38,13 +55,9 @@ impl Moto {
                 return None;
             }
         };
-        let mut server = Command::new(python)
-            .args(["-c", SERVER])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("Python starts");
+        let mut server = Command::new(python);
+        how(&mut server).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut server = server.spawn().expect("Python starts");
         let stdout = server.stdout.take().expect("it is piped");
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line).expect("a line");
@@ -56,8 +69,9 @@ impl Moto {
     /// Runs a script in moto's own Python, which has AWS's library for it.
     pub fn run_script(script: &str, environment: &[(&str, String)]) {
         let environment = environment.iter().map(|(name, value)| (*name, value));
-        let python = python().expect("a server of it runs");
-        run(Command::new(python).args(["-c", script]).envs(environment)).expect("it succeeds");
+        let folder = python::environment("moto", PACKAGE).expect("a server of it runs");
+        let mut python = Command::new(folder.join("bin/python"));
+        python::run(python.args(["-c", script]).envs(environment)).expect("it succeeds");
     }
 
     pub fn endpoint(&self) -> &str {
@@ -96,7 +110,8 @@ impl Moto {
 
 impl Drop for Moto {
     fn drop(&mut self) {
-        let _ = self.server.kill();
+        // The end of its input, which lets it end what it has started.
+        drop(self.server.stdin.take());
         let _ = self.server.wait();
     }
 }

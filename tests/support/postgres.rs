@@ -44,11 +44,11 @@ impl Postgres {
     }
 
     /// A server that also listens at `port` of this machine: with an identity it speaks TLS, and
-    /// lets in there whoever uses it. `app` has to give its password, unencoded as to RDS.
+    /// lets in there whoever uses it. `app` and `tickfold` have to give their password, unencoded as to RDS.
     pub fn start_at(port: u16, identity: Option<&Identity>) -> Postgres {
         let folder = unprivileged::folder();
         let rules = folder.path().join("rules");
-        let of_app = "hostssl all app 127.0.0.1/32 password";
+        let of_app = "hostssl all app,tickfold 127.0.0.1/32 password";
         let rules_text =
             format!("local all all trust\n{of_app}\nhost all all 127.0.0.1/32 trust\n");
         std::fs::write(&rules, rules_text).expect("written");

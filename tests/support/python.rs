@@ -1,5 +1,5 @@
-//! Private Python environments, one for each package that a test needs of PyPI; no program runs in
-//! them here.
+//! Private Python environments, one for each package that a test needs of PyPI; what runs in
+//! them is the caller's.
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -26,7 +26,8 @@ pub fn environment(name: &str, package: &str) -> Result<PathBuf, String> {
     Ok(folder)
 }
 
-fn run(command: &mut Command) -> Result<(), String> {
+/// Runs a program to its end; fails with the last line of what it says.
+pub(crate) fn run(command: &mut Command) -> Result<(), String> {
     let ran = command.output().map_err(|error| format!("{command:?}: {error}"))?;
     let said = [ran.stdout, ran.stderr].concat();
     let last = String::from_utf8_lossy(&said).trim().lines().last().map(str::to_owned);

@@ -189,6 +189,11 @@ impl Drop for Program {
     }
 }
 
+/// An event of `events/`.
+pub fn example(text: &str) -> Value {
+    serde_json::from_str(text).expect("JSON")
+}
+
 fn router(api: Api) -> Router {
     Router::new()
         .route("/2018-06-01/runtime/invocation/next", get(next))

@@ -96,7 +96,7 @@ fn told(output: &Output) -> String {
 
 /// A folder that Terraform takes providers from instead of the registry: what the variable names,
 /// or a mirror where a machine keeps what is no part of its system.
-fn mirror() -> Option<PathBuf> {
+pub(crate) fn mirror() -> Option<PathBuf> {
     if let Some(folder) = env::var_os("TICKFOLD_PROVIDERS") {
         return Some(folder.into());
     }

@@ -1,9 +1,11 @@
 //! How a database is reached: whom to trust, how to log in, how long to wait; runs no query.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use sqlx::Executor;
 use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions, MySqlSslMode};
 use sqlx::pool::PoolOptions;
@@ -43,6 +45,25 @@ pub enum Login {
     Password,
     /// A signed token for the URL's user, only ever sent to a server that proved who it is.
     Iam(Iam),
+    /// Somebody else than the URL says.
+    As(Account),
+}
+
+/// A user of the server, as Secrets Manager keeps it for RDS.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Account {
+    pub username: String,
+    pub password: Password,
+}
+
+/// What no log and no error shows.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Password(String);
+
+impl fmt::Debug for Password {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("(not shown)")
+    }
 }
 
 impl Access {
@@ -85,6 +106,9 @@ impl Access {
         if let Some(path) = &self.authorities {
             options = options.ssl_root_cert_from_pem(certificates(path)?);
         }
+        if let Login::As(account) = &self.login {
+            options = options.username(&account.username).password(&account.password.0);
+        }
         let tokens = self.tokens(options.get_host(), options.get_port(), options.get_username());
         let pool = remote(PgPoolOptions::new(), connections).connect_lazy_with(options);
         Ok((Pool::Postgres(pool), tokens))
@@ -100,6 +124,9 @@ impl Access {
         }
         // RDS reads the token as it is; what it is sent through is encrypted, see above.
         options = options.enable_cleartext_plugin(matches!(self.login, Login::Iam(_)));
+        if let Login::As(account) = &self.login {
+            options = options.username(&account.username).password(&account.password.0);
+        }
         let tokens = self.tokens(options.get_host(), options.get_port(), options.get_username());
         let pool = remote(MySqlPoolOptions::new(), connections).after_connect(|connection, _| {
             Box::pin(async { connection.execute(MYSQL_SESSION).await.map(drop) })
@@ -109,8 +136,8 @@ impl Access {
 
     #[cfg(feature = "sqlite")]
     fn sqlite(&self, url: &str, connections: u32) -> Result<(Pool, Option<Tokens>), StoreError> {
-        if self.must_be_proved() {
-            let why = "a file has no use for DATABASE_CA or DATABASE_AUTH=iam";
+        if self.must_be_proved() || matches!(self.login, Login::As(_)) {
+            let why = "a file has no use for DATABASE_CA, DATABASE_AUTH=iam or a user";
             return Err(StoreError::Url(why.into()));
         }
         let options: SqliteConnectOptions = url.parse().map_err(wrong_url)?;

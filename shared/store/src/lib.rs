@@ -3,9 +3,9 @@
 //! One [`Store`] over several databases. A bar goes in and comes out as the JSON of
 //! [`market::Bar`], whose field names are the column names; decimals travel as their exact text.
 //! MySQL's SQL keeps to what MySQL 8 and MariaDB 10.11 share; the tests run it on MariaDB.
-//! The SQL is in `queries/` and `migrations/`, one folder per database, and each statement is
-//! written for each. To add a database: a variant of `Pool`, its two folders, and its line in
-//! `Access` and `Sql`; the compiler and the tests name the rest.
+//! The SQL is in `queries/`, `migrations/` and `roles/`, one folder per database, and each statement
+//! is written for each. To add a database: a variant of `Pool`, its folders, and its line in `Access`
+//! and `Sql`; the compiler and the tests name the rest.
 
 mod access;
 #[cfg(feature = "sqlite")]
@@ -20,9 +20,9 @@ use market::{Bar, ExchangeName, Minute, Symbol, Time};
 use serde::{Deserialize, Serialize};
 #[cfg(feature = "sqlite")]
 use sqlx::SqlitePool;
-use sqlx::{MySqlPool, PgPool};
+use sqlx::{Connection, MySqlPool, PgPool};
 
-pub use crate::access::{Access, Login};
+pub use crate::access::{Access, Account, Login, Password};
 #[cfg(feature = "sqlite")]
 pub use crate::decimals::{DECIMAL, decimal_order};
 pub use crate::iam::Iam;
@@ -52,6 +52,10 @@ pub enum StoreError {
     Migration(#[from] sqlx::migrate::MigrateError),
     #[error("a stored row cannot be read: {0}")]
     Row(#[from] serde_json::Error),
+    #[error("a file has no accounts: only a server can have tickfold_readonly and tickfold_writer")]
+    NoAccounts,
+    #[error("another deployment has been changing the tables for long: try again when it is done")]
+    Busy,
 }
 
 /// A bar as it is stored.
@@ -72,6 +76,16 @@ pub struct StoredSymbol {
     pub last_minute: Minute,
     /// Exchange time of the newest trade.
     pub last_time: Time,
+}
+
+/// How the accounts that [`Store::make_roles`] makes log in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Logins {
+    /// With a token of IAM: the server is one of RDS.
+    Iam,
+    /// Not at all before somebody gives each a password: the files in `roles/` say how.
+    Closed,
 }
 
 /// Which bars to read: `from <= minute < to`, ascending, at most `limit`.
@@ -102,23 +116,35 @@ enum Pool {
 
 /// Runs one body on a connection to whichever database is open.
 macro_rules! on {
-    ($store:expr, |$connection:ident, $sql:ident| $body:expr) => {
+    ($store:expr, |$connection:pat_param, $sql:ident| $body:expr) => {
         match $store.pool().await? {
             Pool::Postgres(pool) => {
                 let acquired = pool.acquire().await;
-                let ($connection, $sql) = (&mut *$store.reached(acquired)?, &sql::POSTGRES);
+                let ($connection, $sql) = ($store.reached(acquired)?, &sql::POSTGRES);
                 $body
             }
             Pool::MySql(pool) => {
                 let acquired = pool.acquire().await;
-                let ($connection, $sql) = (&mut *$store.reached(acquired)?, &sql::MYSQL);
+                let ($connection, $sql) = ($store.reached(acquired)?, &sql::MYSQL);
                 $body
             }
             #[cfg(feature = "sqlite")]
             Pool::Sqlite(pool) => {
                 let acquired = pool.acquire().await;
-                let ($connection, $sql) = (&mut *$store.reached(acquired)?, &sql::SQLITE);
+                let ($connection, $sql) = ($store.reached(acquired)?, &sql::SQLITE);
                 $body
+            }
+        }
+    };
+}
+
+/// Waits until nobody else changes tables or rights.
+macro_rules! locked {
+    ($connection:ident, $sql:ident) => {
+        if let Some(lock) = $sql.lock {
+            let got: Option<i64> = sqlx::query_scalar(lock).fetch_one(&mut $connection).await?;
+            if got != Some(1) {
+                return Err(StoreError::Busy);
             }
         }
     };
@@ -156,9 +182,36 @@ impl Store {
         Ok(&self.pool)
     }
 
-    /// Brings the tables to this version. Twice is once.
-    pub async fn migrate(&self) -> Result<(), StoreError> {
-        on!(self, |connection, sql| Ok(sql.migrator().run(connection).await?))
+    /// Brings the tables to this version and returns its number. Twice is once; of several at the
+    /// same time one does it and the others wait.
+    pub async fn migrate(&self) -> Result<i64, StoreError> {
+        on!(self, |connection, sql| {
+            // Closing it is what unlocks.
+            let mut connection = connection.detach();
+            locked!(connection, sql);
+            sql.migrator().run(&mut connection).await?;
+            connection.close().await?;
+            Ok(sql.version())
+        })
+    }
+
+    /// Makes the accounts of those who use the tables, with the rights that each needs and no more,
+    /// or brings their rights to this version. The tables must be of it. Twice is once.
+    pub async fn make_roles(&self) -> Result<Logins, StoreError> {
+        on!(self, |connection, sql| {
+            let roles = sql.roles.as_ref().ok_or(StoreError::NoAccounts)?;
+            let mut connection = connection.detach();
+            locked!(connection, sql);
+            for statements in roles.make {
+                sqlx::raw_sql(*statements).execute(&mut connection).await?;
+            }
+            let known: i64 = sqlx::query_scalar(roles.iam_known).fetch_one(&mut connection).await?;
+            if known > 0 {
+                sqlx::raw_sql(roles.iam).execute(&mut connection).await?;
+            }
+            connection.close().await?;
+            Ok(if known > 0 { Logins::Iam } else { Logins::Closed })
+        })
     }
 
     /// Writes each bar unless the stored one is of the same or a later version; returns how many
@@ -167,7 +220,7 @@ impl Store {
         let mut written = 0;
         for bars in bars.chunks(ROWS_AT_ONCE) {
             let rows = serde_json::to_string(bars)?;
-            on!(self, |connection, sql| for statement in sql.put_bars {
+            on!(self, |mut connection, sql| for statement in sql.put_bars {
                 let mut attempt = 1;
                 written += loop {
                     match sqlx::query(*statement).bind(&rows).execute(&mut *connection).await {
@@ -183,14 +236,14 @@ impl Store {
     }
 
     pub async fn bars(&self, range: &Range) -> Result<Vec<StoredBar>, StoreError> {
-        let rows: Vec<String> = on!(self, |connection, sql| {
+        let rows: Vec<String> = on!(self, |mut connection, sql| {
             sqlx::query_scalar(sql.bars)
                 .bind(range.exchange.as_str())
                 .bind(range.symbol.as_str())
                 .bind(range.from.to_string())
                 .bind(range.to.to_string())
                 .bind(i64::from(range.limit))
-                .fetch_all(connection)
+                .fetch_all(&mut *connection)
                 .await?
         });
         read_all(&rows)
@@ -203,20 +256,20 @@ impl Store {
         symbol: &Symbol,
         minute: Minute,
     ) -> Result<Option<StoredBar>, StoreError> {
-        let row: Option<String> = on!(self, |connection, sql| {
+        let row: Option<String> = on!(self, |mut connection, sql| {
             sqlx::query_scalar(sql.bar_before)
                 .bind(exchange.as_str())
                 .bind(symbol.as_str())
                 .bind(minute.to_string())
-                .fetch_optional(connection)
+                .fetch_optional(&mut *connection)
                 .await?
         });
         row.map(|row| Ok(serde_json::from_str(&row)?)).transpose()
     }
 
     pub async fn symbols(&self) -> Result<Vec<StoredSymbol>, StoreError> {
-        let rows: Vec<String> = on!(self, |connection, sql| sqlx::query_scalar(sql.symbols)
-            .fetch_all(connection)
+        let rows: Vec<String> = on!(self, |mut connection, sql| sqlx::query_scalar(sql.symbols)
+            .fetch_all(&mut *connection)
             .await?);
         read_all(&rows)
     }

@@ -1,4 +1,5 @@
-//! The statements of each database, as they stand in `queries/` and `migrations/`; runs none.
+//! The statements of each database, as they stand in `queries/`, `migrations/` and `roles/`; runs
+//! none.
 
 use std::borrow::Cow;
 
@@ -11,12 +12,36 @@ pub(crate) struct Sql {
     pub(crate) bars: &'static str,
     pub(crate) bar_before: &'static str,
     pub(crate) symbols: &'static str,
+    /// 1 when nobody else changes tables or rights; none where a file's own lock is enough.
+    pub(crate) lock: Option<&'static str>,
+    pub(crate) roles: Option<Roles>,
     migrations: &'static [(i64, &'static str, &'static str)],
+}
+
+/// What the accounts of a server are made with.
+pub(crate) struct Roles {
+    pub(crate) make: &'static [&'static str],
+    /// Not 0 where accounts can log in with IAM, and then what lets ours.
+    pub(crate) iam_known: &'static str,
+    pub(crate) iam: &'static str,
+}
+
+macro_rules! roles {
+    ($folder:literal, [$($role:literal),+]) => {
+        Some(Roles {
+            make: &[$(include_str!(concat!("../roles/", $folder, "/", $role, ".sql"))),+],
+            iam_known: include_str!(concat!("../roles/", $folder, "/iam_known.sql")),
+            iam: include_str!(concat!("../roles/", $folder, "/iam.sql")),
+        })
+    };
 }
 
 /// The files of one database, so that a statement which one of them lacks is a compile error.
 macro_rules! sql {
-    ($name:ident: $folder:literal, [$($put:literal),+], [$($migration:literal $what:literal),+]) => {
+    (
+        $name:ident: $folder:literal,
+        [$($put:literal),+], [$($migration:literal $what:literal),+], $lock:expr, $roles:expr
+    ) => {
         pub(crate) const $name: Sql = Sql {
             put_bars: &[$(include_str!(concat!("../queries/", $folder, "/", $put, ".sql"))),+],
             bars: concat!(
@@ -28,6 +53,8 @@ macro_rules! sql {
                 include_str!(concat!("../queries/", $folder, "/bar_before.sql")),
             ),
             symbols: include_str!(concat!("../queries/", $folder, "/symbols.sql")),
+            lock: $lock,
+            roles: $roles,
             migrations: &[$((
                 $migration,
                 $what,
@@ -39,18 +66,31 @@ macro_rules! sql {
     };
 }
 
-sql!(POSTGRES: "postgres", ["put_bars"], [1 "bars", 2 "candles", 3 "minute_totals"]);
+sql!(
+    POSTGRES: "postgres",
+    ["put_bars"],
+    [1 "bars", 2 "candles", 3 "minute_totals"],
+    Some(include_str!("../migrations/postgres/lock.sql")),
+    roles!("postgres", ["readonly", "writer"])
+);
 sql!(
     MYSQL: "mysql",
     ["put_new_bars", "put_newer_bars"],
     // One statement each: none of them can be rolled back there.
-    [1 "bars", 2 "candles", 3 "minute_totals"]
+    [1 "bars", 2 "candles", 3 "minute_totals"],
+    Some(include_str!("../migrations/mysql/lock.sql")),
+    roles!("mysql", ["readonly", "writer"])
 );
-// No views: their sums of decimals, which are text there, would be floats.
+// No views: their sums of decimals, which are text there, would be floats. And a file has no accounts.
 #[cfg(feature = "sqlite")]
-sql!(SQLITE: "sqlite", ["put_bars"], [1 "bars", 2 "decimals"]);
+sql!(SQLITE: "sqlite", ["put_bars"], [1 "bars", 2 "decimals"], None, None);
 
 impl Sql {
+    /// The newest migration that this version knows.
+    pub(crate) fn version(&self) -> i64 {
+        self.migrations.iter().map(|(version, _, _)| *version).max().unwrap_or_default()
+    }
+
     /// What `sqlx::migrate!` would make, without compiling every driver a second time for a macro.
     pub(crate) fn migrator(&self) -> Migrator {
         let migrations = self.migrations.iter().map(|&(version, name, sql)| {
