@@ -19,7 +19,7 @@ use serde_json::value::RawValue;
 
 use super::{Exchange, Found, Message, Record, object, records, symbol};
 use crate::time::Time;
-use crate::trade::{Ids, LineError, Side, Source, Symbol, Trade, field_error, fill};
+use crate::trade::{Ids, LineError, Marks, Side, Source, Symbol, Trade, field_error, fill};
 
 #[derive(Deserialize)]
 struct Envelope<'a> {
@@ -160,6 +160,7 @@ impl Row<'_> {
             ids: self.ids,
             received,
             source,
+            marks: Marks::default(),
         })
     }
 }
