@@ -173,6 +173,12 @@ impl fmt::Display for Decimal {
     }
 }
 
+impl From<u32> for Decimal {
+    fn from(number: u32) -> Decimal {
+        Decimal(i128::from(number) * ONE as i128)
+    }
+}
+
 impl TryFrom<String> for Decimal {
     type Error = NumberError;
 
