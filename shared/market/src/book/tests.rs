@@ -172,7 +172,8 @@ fn a_book_that_crosses_or_locks_has_lost_something() {
 #[test]
 fn what_has_no_exact_average_is_no_level() {
     let error = Level::read("1.0000000000001", "1").expect_err("13 decimals").to_string();
-    assert_eq!(error, "price: 13 decimals, above 12, have no exact average");
+    assert_eq!(error, "level: 1.0000000000001 has more than 12 decimals, and so no exact average");
+    assert!(Level::read("1.0000000000000", "1").is_ok(), "zeros do not count");
     assert!(Level::read("1", "0.0000000000001").is_err());
     assert_eq!(Level::read("1", "0.00000000000000").expect("a deletion").size, None);
     assert!(Level::read("0", "1").is_err());
@@ -201,9 +202,11 @@ proptest! {
         let mut standing: Vec<_> = plain.into_iter().filter(|(_, size)| *size > 0).collect();
         standing.sort_unstable();
         let text = |levels: Vec<(u32, u32)>| {
-            levels.iter().take(count).map(|(price, size)| format!("{price} {size}")).collect::<Vec<_>>()
+            let best = levels.iter().take(count);
+            best.map(|(price, size)| format!("{price} {size}")).collect::<Vec<_>>()
         };
-        let (asks, mut bids): (Vec<_>, Vec<_>) = standing.into_iter().partition(|(price, _)| *price > 50);
+        let (asks, mut bids): (Vec<_>, Vec<_>) =
+            standing.into_iter().partition(|(price, _)| *price > 50);
         bids.reverse();
         let ours = |levels: Vec<Standing>| {
             levels.iter().map(|(price, size)| format!("{price} {size}")).collect::<Vec<_>>()
@@ -228,6 +231,7 @@ proptest! {
                 prop_assert_eq!(book.apply(change), Ok(Applied::Old));
             }
         }
-        prop_assert_eq!(outcome, Err(Broken::Gap { symbol: symbol(), expected: lost, found: lost + 1 }));
+        let gap = Broken::Gap { symbol: symbol(), expected: lost, found: lost + 1 };
+        prop_assert_eq!(outcome, Err(gap));
     }
 }

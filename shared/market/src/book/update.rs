@@ -4,10 +4,6 @@ use crate::decimal::{NumberError, Price, Size};
 use crate::time::Time;
 use crate::trade::{LineError, Symbol, field_error};
 
-/// Decimals that a price or size in a book may have. Times a span in microseconds, which has six,
-/// the product still has no more than the 18 that are kept; and no exchange writes more than ten.
-const LEVEL_DECIMALS: u8 = 12;
-
 /// One price of one side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Level {
@@ -17,6 +13,8 @@ pub struct Level {
 }
 
 impl Level {
+    /// Refuses a number of more than 12 decimals that count: times a span of seconds, which has
+    /// six, it would need more than the 18 that are kept. No exchange writes more than ten.
     pub fn read(price: &str, size: &str) -> Result<Level, LineError> {
         let price: Price = price.parse().map_err(|why| field_error("price", why))?;
         let size = match size.parse::<Size>() {
@@ -24,10 +22,11 @@ impl Level {
             Err(NumberError::NotPositive(_)) => None,
             Err(why) => return Err(field_error("size", why)),
         };
-        let decimals = price.decimals().max(size.map_or(0, Size::decimals));
-        if decimals > LEVEL_DECIMALS {
-            let why = format!("{decimals} decimals, above {LEVEL_DECIMALS}, have no exact average");
-            return Err(field_error("price", why));
+        for number in [Some(price.value()), size.map(Size::value)].into_iter().flatten() {
+            if number.checked_seconds(1).is_none() {
+                let why = format!("{number} has more than 12 decimals, and so no exact average");
+                return Err(field_error("level", why));
+            }
         }
         Ok(Level { price, size })
     }

@@ -34,11 +34,6 @@ macro_rules! written {
             pub fn value(self) -> Decimal {
                 self.0.value
             }
-
-            /// How many decimals were written.
-            pub fn decimals(self) -> u8 {
-                self.0.decimals
-            }
         }
 
         impl FromStr for $name {

@@ -113,7 +113,8 @@ proptest! {
         copies in prop::collection::vec(any::<Index>(), 0..40),
     ) {
         let lines: Vec<_> = shapes.into_iter()
-            .map(|(second, (spread, size, ofi))| line(second, spread, size, &ofi.to_string())).collect();
+            .map(|(second, (spread, size, ofi))| line(second, spread, size, &ofi.to_string()))
+            .collect();
         let expected = fold(lines.clone());
         let repeated: Vec<_> = copies.iter().map(|at| at.get(&lines).clone()).collect();
         let mut shuffled = [lines, repeated].concat();
@@ -123,7 +124,8 @@ proptest! {
         let duplicates: u64 = bars.iter().map(|bar| bar.duplicate_count).sum();
         prop_assert_eq!(duplicates, copies.len() as u64);
         let plain = |bar: &BookBar| json(&BookBar { duplicate_count: 0, ..bar.clone() });
-        prop_assert_eq!(bars.iter().map(plain).collect::<Vec<_>>(), expected.iter().map(json).collect::<Vec<_>>());
+        let told: Vec<_> = bars.iter().map(plain).collect();
+        prop_assert_eq!(told, expected.iter().map(json).collect::<Vec<_>>());
     }
 
     /// Lines that contradict one another are told apart the same way, whatever their order, and

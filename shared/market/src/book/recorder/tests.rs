@@ -51,11 +51,8 @@ fn record(updates: impl IntoIterator<Item = BookUpdate>, end: i64) -> Vec<BookLi
 
 /// What a line says beside its names, as text.
 fn told(line: &BookLine) -> String {
-    let (_, rest) = line
-        .to_string()
-        .split_once(r#""time":"#)
-        .map(|(a, b)| (a.len(), b.to_owned()))
-        .expect("a time");
+    let text = line.to_string();
+    let (_, rest) = text.split_once(r#""time":"#).expect("a time");
     rest.replace(&(NOON / 1_000_000).to_string(), "@").replace('"', "")
 }
 
@@ -194,17 +191,20 @@ fn a_clock_gone_wrong_is_said_and_a_late_update_counts_from_now() {
     assert_eq!(lines.len(), 1);
 }
 
-/// Times, and at each the best bid and ask, either of which may be missing; in between, levels
-/// come and go behind them.
-fn events() -> impl Strategy<Value = Vec<(i64, Option<(i64, i64)>, Option<(i64, i64)>)>> {
-    let side = |prices: std::ops::Range<i64>| prop_oneof![9 => (prices, 1i64..50).prop_map(Some), 1 => Just(None)];
+/// Price and size.
+type Side = Option<(i64, i64)>;
+
+/// How long after the one before, and the best bid and ask then, either of which may be missing.
+fn events() -> impl Strategy<Value = Vec<(i64, Side, Side)>> {
+    let side = |prices: std::ops::Range<i64>| {
+        let standing = (prices, 1i64..50).prop_map(Some);
+        prop_oneof![9 => standing, 1 => Just(None)]
+    };
     prop::collection::vec((0i64..2_500_000, side(100..110), side(110..120)), 1..80)
 }
 
-fn image(micros: i64, bid: Option<(i64, i64)>, ask: Option<(i64, i64)>) -> BookUpdate {
-    let text = |side: Option<(i64, i64)>| {
-        side.map_or(String::new(), |(price, size)| format!("{price} {size}"))
-    };
+fn image(micros: i64, bid: Side, ask: Side) -> BookUpdate {
+    let text = |side: Side| side.map_or(String::new(), |(price, size)| format!("{price} {size}"));
     update(Form::Image, micros, &text(bid), &text(ask))
 }
 
@@ -229,7 +229,8 @@ proptest! {
         for line in &lines {
             prop_assert!(line.since.micros() >= until, "{}", line);
             until = line.end().micros();
-            prop_assert_eq!(&BookLine::from_line(line.to_string().as_bytes()).expect("a line"), line);
+            let read = BookLine::from_line(line.to_string().as_bytes());
+            prop_assert_eq!(&read.expect("a line"), line);
         }
         let quoted = |at: usize| events[at].1.zip(events[at].2);
         let stops = |at: usize| events.get(at + 1).map_or(end, |next| next.0);
@@ -261,7 +262,8 @@ proptest! {
                 }
             }
             let seconds = |product: i64| {
-                number(product).checked_mul_div_rounded(Decimal::from(1), Decimal::from(1_000_000), 18)
+                let (one, million) = (Decimal::from(1), Decimal::from(1_000_000));
+                number(product).checked_mul_div_rounded(one, million, 18)
             };
             prop_assert_eq!(line.quoted_micros, micros.cast_unsigned());
             prop_assert_eq!(Some(line.spread_seconds), seconds(spread));
@@ -271,7 +273,10 @@ proptest! {
     }
 
     #[test]
-    fn how_often_time_is_told_changes_no_line(events in events(), ticks in prop::collection::vec(0i64..200_000_000, 0..30)) {
+    fn how_often_time_is_told_changes_no_line(
+        events in events(),
+        ticks in prop::collection::vec(0i64..200_000_000, 0..30),
+    ) {
         let mut clock = 0;
         let updates: Vec<_> = events.into_iter().map(|(step, bid, ask)| {
             clock += step;
