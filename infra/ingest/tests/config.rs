@@ -225,6 +225,11 @@ fn every_refusal_of_the_file_names_line_field_value_and_what_is_expected() {
             "ingest.toml:7: feed.exchange: \"binanse\" is none of the exchanges known here: binance, bybit, bybit-spot, deribit, coinbase, kraken",
         ),
         (
+            "\"binance\"",
+            "\"kraken\"",
+            "ingest.toml:8: feed.symbols: ingest does not connect to kraken yet, only to binance",
+        ),
+        (
             "\"ETHUSDT\"]",
             "\n\"eth/usdt\"]",
             "ingest.toml:9: feed.symbols: \"eth/usdt\" is not a symbol (1 to 32 of A-Z 0-9 . _ -, such as \"BTCUSDT\")",
