@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::decimal::{Fill, shortened};
+use crate::decimal::{Fill, NumberError, Price, Size, shortened};
 use crate::time::{Minute, Time};
 
 pub use line::Traces;
@@ -215,14 +215,20 @@ impl Trade {
 
 /// Price and size of an exchange's decimal strings.
 pub fn fill(price: &str, size: &str) -> Result<Fill, LineError> {
-    let price = price.parse().map_err(|why| field_error("price", why))?;
-    let size = size.parse().map_err(|why| field_error("size", why))?;
-    Fill::new(price, size).map_err(|why| field_error("size", why))
+    fill_by(Fill::new, price, size)
 }
 
 /// The same for a contract that is sized in quote units.
 pub fn inverse_fill(price: &str, size: &str) -> Result<Fill, LineError> {
+    fill_by(Fill::inverse, price, size)
+}
+
+fn fill_by(
+    make: fn(Price, Size) -> Result<Fill, NumberError>,
+    price: &str,
+    size: &str,
+) -> Result<Fill, LineError> {
     let price = price.parse().map_err(|why| field_error("price", why))?;
     let size = size.parse().map_err(|why| field_error("size", why))?;
-    Fill::inverse(price, size).map_err(|why| field_error("size", why))
+    make(price, size).map_err(|why| field_error("size", why))
 }

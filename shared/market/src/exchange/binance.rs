@@ -28,7 +28,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::wire::{object, pairs, reason, records, request, symbol, unknown};
+use super::wire::{object, pairs, reason, records, request, symbol, unix_time, unknown};
 use super::{Exchange, Found, Message, Record};
 use crate::book::{BookUpdate, Form, Proof};
 use crate::time::Time;
@@ -229,7 +229,7 @@ impl DepthUpdate<'_> {
         }
         Ok(BookUpdate {
             symbol: symbol(&self.s)?,
-            time: Time::from_millis_or_micros(self.time).map_err(|why| field_error("time", why))?,
+            time: unix_time(self.time)?,
             received,
             form: Form::Change,
             proof: Proof::Range { first: self.first, last: self.last },
@@ -292,7 +292,7 @@ impl Row<'_> {
         Ok(Trade {
             exchange: Exchange::Binance.name(),
             symbol: self.symbol,
-            time: Time::from_millis_or_micros(self.time).map_err(|why| field_error("time", why))?,
+            time: unix_time(self.time)?,
             side: if self.buyer_is_maker { Side::Sell } else { Side::Buy },
             fill: fill(self.price, self.size)?,
             ids: self.ids,

@@ -29,7 +29,9 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::wire::{object, pairs, reason, records, request, side, symbol, trades, unknown};
+use super::wire::{
+    object, pairs, reason, records, request, side, symbol, trades, unix_time, unknown,
+};
 use super::{Context, Exchange, Found, Message, Record};
 use crate::book::{BookUpdate, Form, Proof};
 use crate::decimal::Decimal;
@@ -204,7 +206,7 @@ impl PublicTrade<'_> {
         Ok(Trade {
             exchange: exchange.name(),
             symbol: symbol(&self.s)?,
-            time: time(self.time)?,
+            time: unix_time(self.time)?,
             side: side(&self.side, "Buy", "Sell")?,
             fill: fill(&self.p, &self.v)?,
             ids: Ids::opaque(&self.i)?,
@@ -230,7 +232,7 @@ impl RestTrade<'_> {
         Ok(Trade {
             exchange: exchange.name(),
             symbol,
-            time: time(self.time.parse().map_err(|why| field_error("time", why))?)?,
+            time: unix_time(self.time.parse().map_err(|why| field_error("time", why))?)?,
             side: side(&self.side, "Buy", "Sell")?,
             fill: fill(&self.price, &self.size)?,
             ids: Ids::opaque(&self.id)?,
@@ -260,7 +262,7 @@ impl OrderBook<'_> {
         };
         Ok(BookUpdate {
             symbol: symbol(&self.s)?,
-            time: time(at.ok_or_else(|| field_error("time", "cts and ts are missing"))?)?,
+            time: unix_time(at.ok_or_else(|| field_error("time", "cts and ts are missing"))?)?,
             received,
             form,
             proof: Proof::Range { first: self.u, last: self.u },
@@ -287,10 +289,6 @@ impl Ticker<'_> {
             index_price: number("indexPrice", &self.index_price)?,
         })
     }
-}
-
-fn time(millis: i64) -> Result<Time, LineError> {
-    Time::from_millis_or_micros(millis).map_err(|why| field_error("time", why))
 }
 
 #[cfg(test)]

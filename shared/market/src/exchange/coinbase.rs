@@ -25,7 +25,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use super::wire::{object, pairs, reason, records, side, symbol, unknown};
+use super::wire::{object, pairs, reason, records, side, symbol, unknown, utc_time};
 use super::{Exchange, Found, Message, Record};
 use crate::book::{BookUpdate, Form, Level, Proof};
 use crate::time::Time;
@@ -160,7 +160,7 @@ impl Match<'_> {
         Ok(Trade {
             exchange: Exchange::Coinbase.name(),
             symbol,
-            time: time(&self.time)?,
+            time: utc_time(&self.time)?,
             side: match maker {
                 Side::Buy => Side::Sell,
                 Side::Sell => Side::Buy,
@@ -178,7 +178,7 @@ impl Snapshot<'_> {
     fn read(&self, received: Time) -> Result<BookUpdate, LineError> {
         Ok(BookUpdate {
             symbol: symbol(&self.product_id)?,
-            time: self.time.as_deref().map_or(Ok(received), time)?,
+            time: self.time.as_deref().map_or(Ok(received), utc_time)?,
             received,
             form: Form::Snapshot,
             proof: Proof::None,
@@ -201,7 +201,7 @@ impl L2Update<'_> {
         }
         Ok(BookUpdate {
             symbol: symbol(&self.product_id)?,
-            time: time(&self.time)?,
+            time: utc_time(&self.time)?,
             received,
             form: Form::Change,
             proof: Proof::None,
@@ -225,10 +225,6 @@ impl Subscriptions<'_> {
         };
         self.channels.iter().flat_map(of).collect()
     }
-}
-
-fn time(text: &str) -> Result<Time, LineError> {
-    text.parse().map_err(|why| field_error("time", why))
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::wire::{
-    number, object, optional, reason, records, request, side, symbol, trades, unknown,
+    number, object, optional, reason, records, request, side, symbol, trades, unix_time, unknown,
 };
 use super::{Context, Exchange, Found, Message, Record};
 use crate::book::{BookUpdate, Form, Level, Proof};
@@ -210,7 +210,7 @@ impl Row<'_> {
         Ok(Trade {
             exchange: Exchange::Deribit.name(),
             symbol: symbol(&self.instrument_name)?,
-            time: time(self.timestamp)?,
+            time: unix_time(self.timestamp)?,
             side: side(&self.direction, "buy", "sell")?,
             fill: fill(&price, &amount)?,
             ids: Ids::range(self.trade_seq, self.trade_seq)?,
@@ -247,7 +247,7 @@ impl Book<'_> {
         };
         Ok(BookUpdate {
             symbol: symbol(&self.instrument_name)?,
-            time: time(self.timestamp)?,
+            time: unix_time(self.timestamp)?,
             received,
             form,
             proof: Proof::Follows { previous: self.prev_change_id, id: self.change_id },
@@ -325,10 +325,6 @@ fn is_date(text: &str) -> bool {
         && text.ends_with(|digit: char| digit.is_ascii_digit())
         && text.starts_with(|digit: char| digit.is_ascii_digit())
         && month.bytes().all(|letter| letter.is_ascii_uppercase())
-}
-
-fn time(millis: i64) -> Result<Time, LineError> {
-    Time::from_millis_or_micros(millis).map_err(|why| field_error("time", why))
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use super::wire::{number, object, reason, records, request, side, trades, unknown};
+use super::wire::{number, object, reason, records, request, side, trades, unknown, utc_time};
 use super::{Exchange, Found, Message, Record};
 use crate::book::{BookUpdate, Form, Level, Proof};
 use crate::decimal::shortened;
@@ -222,7 +222,7 @@ impl Row<'_> {
         Ok(Trade {
             exchange: Exchange::Kraken.name(),
             symbol: symbol(&self.symbol)?,
-            time: time(&self.timestamp)?,
+            time: utc_time(&self.timestamp)?,
             side: side(&self.side, "buy", "sell")?,
             fill: fill(&number("price", self.price)?, &number("qty", self.qty)?)?,
             ids: Ids::range(self.trade_id, self.trade_id)?,
@@ -259,7 +259,7 @@ impl Book<'_> {
     fn read(&self, form: Form, received: Time) -> Result<BookUpdate, LineError> {
         Ok(BookUpdate {
             symbol: symbol(&self.symbol)?,
-            time: self.timestamp.as_deref().map_or(Ok(received), time)?,
+            time: self.timestamp.as_deref().map_or(Ok(received), utc_time)?,
             received,
             form,
             proof: Proof::Checksum(self.checksum),
@@ -274,10 +274,6 @@ fn levels(rows: &[BookLevel<'_>]) -> Result<Vec<Level>, LineError> {
     let level =
         |row: &BookLevel<'_>| Level::read(&number("price", row.price)?, &number("qty", row.qty)?);
     rows.iter().map(level).collect()
-}
-
-fn time(text: &str) -> Result<Time, LineError> {
-    text.parse().map_err(|why| field_error("time", why))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use super::{Message, Record};
 use crate::book::Level;
 use crate::decimal::{Decimal, shortened};
+use crate::time::Time;
 use crate::trade::{LineError, Side, Symbol, Trade, field_error};
 
 /// Zeros that an exponent may add: more digits than any number here may have.
@@ -43,6 +44,16 @@ pub(super) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, LineErr
 /// A symbol as the exchange wrote it.
 pub(super) fn symbol(text: &str) -> Result<Symbol, LineError> {
     text.parse().map_err(|why: String| field_error("symbol", why))
+}
+
+/// A time in milliseconds or microseconds.
+pub(super) fn unix_time(number: i64) -> Result<Time, LineError> {
+    Time::from_millis_or_micros(number).map_err(|why| field_error("time", why))
+}
+
+/// A time such as `2026-11-20T12:01:00.123456Z`.
+pub(super) fn utc_time(text: &str) -> Result<Time, LineError> {
+    text.parse().map_err(|why| field_error("time", why))
 }
 
 /// A side by the two words that an exchange has for it.
