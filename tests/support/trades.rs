@@ -1,6 +1,6 @@
 //! Trades for tests, made up in the shape of the trade line; real recordings are in `captures`.
 
-use market::trade::fill;
+use market::trade::{Marks, fill};
 use market::{ExchangeName, Ids, Side, Source, Symbol, Time, Trade};
 
 /// 2026-11-20T12:00:00Z.
@@ -32,6 +32,7 @@ pub fn trade(id: u64, micros: i64) -> Trade {
         ids: Ids::range(id, id).expect("an id"),
         received: time(micros + 80_000),
         source: Source::Ws,
+        marks: Marks::default(),
     }
 }
 

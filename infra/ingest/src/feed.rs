@@ -107,8 +107,22 @@ impl Reader {
         };
         match self.decode(text) {
             Ok(Message::Trades(trades)) => self.hand_on(trades).await,
+            Ok(Message::Partly { trades, refused }) => {
+                self.refuse(text, &refused.join("; "));
+                self.hand_on(trades).await
+            }
+            Ok(Message::Refused { why, .. }) => self.refuse(text, &why),
             Ok(Message::Closing) => Heard::Closing,
-            Ok(Message::Other) => Heard::Nothing,
+            // Nothing of these was asked for: the address subscribes to trades alone.
+            Ok(
+                Message::Books(_)
+                | Message::Context(_)
+                | Message::Heartbeat { .. }
+                | Message::Ping { .. }
+                | Message::Ack { .. }
+                | Message::Other
+                | Message::Unknown { .. },
+            ) => Heard::Nothing,
             Err(why) => self.refuse(text, &why),
         }
     }

@@ -22,6 +22,11 @@ pub(crate) struct Terms {
 pub(crate) fn base_url(exchange: Exchange) -> &'static str {
     match exchange {
         Exchange::Binance => binance::BASE_URL,
+        Exchange::Bybit => "wss://stream.bybit.com/v5/public/linear",
+        Exchange::BybitSpot => "wss://stream.bybit.com/v5/public/spot",
+        Exchange::Deribit => "wss://www.deribit.com/ws/api/v2",
+        Exchange::Coinbase => "wss://ws-feed.exchange.coinbase.com",
+        Exchange::Kraken => "wss://ws.kraken.com/v2",
     }
 }
 
@@ -29,5 +34,13 @@ pub(crate) fn base_url(exchange: Exchange) -> &'static str {
 pub(crate) fn terms(feed: &Feed) -> Result<Terms, String> {
     match feed.exchange {
         Exchange::Binance => binance::terms(feed),
+        Exchange::Bybit
+        | Exchange::BybitSpot
+        | Exchange::Deribit
+        | Exchange::Coinbase
+        | Exchange::Kraken => {
+            // Their messages can be read, but nothing here subscribes to them.
+            Err(format!("ingest does not connect to {} yet, only to binance", feed.exchange))
+        }
     }
 }

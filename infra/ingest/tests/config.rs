@@ -222,7 +222,12 @@ fn every_refusal_of_the_file_names_line_field_value_and_what_is_expected() {
         (
             "\"binance\"",
             "\"binanse\"",
-            "ingest.toml:7: feed.exchange: \"binanse\" is none of the exchanges known here: binance",
+            "ingest.toml:7: feed.exchange: \"binanse\" is none of the exchanges known here: binance, bybit, bybit-spot, deribit, coinbase, kraken",
+        ),
+        (
+            "\"binance\"",
+            "\"kraken\"",
+            "ingest.toml:8: feed.symbols: ingest does not connect to kraken yet, only to binance",
         ),
         (
             "\"ETHUSDT\"]",
@@ -279,7 +284,7 @@ fn every_refusal_of_a_variable_names_it() {
         (
             "INGEST_EXCHANGE",
             "Binance",
-            "INGEST_EXCHANGE: feed.exchange: \"Binance\" is none of the exchanges known here: binance",
+            "INGEST_EXCHANGE: feed.exchange: \"Binance\" is none of the exchanges known here: binance, bybit, bybit-spot, deribit, coinbase, kraken",
         ),
         (
             "INGEST_SYMBOLS",

@@ -64,7 +64,7 @@ enum Input {
     Lines,
     /// An exchange's websocket messages, one per line as it sent them
     Frames,
-    /// A JSON array of an exchange's REST trades
+    /// A page of an exchange's REST trades, as it answered
     Rest,
 }
 

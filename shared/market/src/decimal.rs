@@ -7,6 +7,10 @@ use std::str::FromStr;
 use ethnum::U256;
 use serde::{Deserialize, Serialize};
 
+pub use fill::{Fill, Price, Size};
+
+mod fill;
+
 /// Decimals kept: the widest that `DECIMAL(38,18)` of every supported database holds.
 pub const DECIMALS: u32 = 18;
 const ONE: u128 = 10u128.pow(DECIMALS);
@@ -28,6 +32,8 @@ pub enum NumberError {
     NotPositive(String),
     #[error("{price} x {size} does not fit 20 digits and 18 decimals exactly")]
     Inexact { price: Decimal, size: Decimal },
+    #[error("{size} / {price} does not fit 20 digits and 18 decimals")]
+    NoBase { price: Decimal, size: Decimal },
 }
 
 /// An exact number in units of 10^-18, of at most 38 digits.
@@ -57,16 +63,56 @@ impl Decimal {
     /// have no finite decimal; `None` for a zero divisor, a negative number, or a result of more
     /// than 38 digits.
     pub fn checked_div_rounded(self, divisor: Decimal) -> Option<Decimal> {
-        if self.0 < 0 || divisor.0 <= 0 {
+        if self.0 < 0 || divisor.0 < 0 {
             return None;
         }
-        let divisor = U256::from(divisor.0.unsigned_abs());
-        let scaled = U256::from(self.0.unsigned_abs()) * U256::from(ONE);
-        let (quotient, twice_rest) = (scaled / divisor, scaled % divisor * 2);
+        self.checked_mul_div_rounded(Decimal(ONE as i128), divisor, DECIMALS)
+    }
+
+    /// `self * factor / divisor` of any signs, rounded half to even at `decimals` (at most 18);
+    /// `None` for a zero divisor or a result of more than 38 digits. The product is not rounded.
+    pub fn checked_mul_div_rounded(
+        self,
+        factor: Decimal,
+        divisor: Decimal,
+        decimals: u32,
+    ) -> Option<Decimal> {
+        let positive = (self.0 < 0) == (factor.0 < 0);
+        let positive = positive == (divisor.0 >= 0);
+        // 76 digits at most: U256 holds 77.
+        let product = U256::from(self.0.unsigned_abs()) * U256::from(factor.0.unsigned_abs());
+        let step = 10u128.checked_pow(DECIMALS.checked_sub(decimals)?)?;
+        let divisor = U256::from(divisor.0.unsigned_abs()) * U256::from(step);
+        if divisor == 0 {
+            return None;
+        }
+        let (quotient, twice_rest) = (product / divisor, product % divisor * 2);
         let odd = quotient % 2 == 1;
         let up = twice_rest > divisor || (twice_rest == divisor && odd);
         let quotient = if up { quotient + 1 } else { quotient };
-        i128::try_from(quotient).ok().filter(|units| *units <= LIMIT).map(Decimal)
+        let units = i128::try_from(quotient).ok()?.checked_mul(i128::try_from(step).ok()?)?;
+        Some(Decimal(if positive { units } else { -units })).filter(|it| it.0.abs() <= LIMIT)
+    }
+
+    /// Exactly `self` times a number of microseconds, in seconds; `None` if it needs more than 18
+    /// decimals or 38 digits. A number of at most 12 decimals never needs more than 18.
+    pub fn checked_seconds(self, micros: u64) -> Option<Decimal> {
+        let product = self.0.checked_mul(i128::from(micros))?;
+        (product % 1_000_000 == 0).then_some(Decimal(product / 1_000_000))
+    }
+
+    /// Exactly the middle between two numbers; `None` if that has a 19th decimal.
+    pub fn checked_middle(self, other: Decimal) -> Option<Decimal> {
+        let sum = self.checked_add(other)?;
+        (sum.0 % 2 == 0).then_some(Decimal(sum.0 / 2))
+    }
+
+    /// Reads a number that may be negative, of otherwise the grammar of a sum.
+    pub fn from_signed(text: &str) -> Result<Decimal, NumberError> {
+        match text.strip_prefix('-') {
+            Some(rest) => rest.parse().map(|number: Decimal| Decimal(-number.0)),
+            None => text.parse(),
+        }
     }
 
     /// The number as bytes for hashing: equal numbers give equal bytes.
@@ -127,6 +173,12 @@ impl fmt::Display for Decimal {
     }
 }
 
+impl From<u32> for Decimal {
+    fn from(number: u32) -> Decimal {
+        Decimal(i128::from(number) * ONE as i128)
+    }
+}
+
 impl TryFrom<String> for Decimal {
     type Error = NumberError;
 
@@ -138,96 +190,6 @@ impl TryFrom<String> for Decimal {
 impl From<Decimal> for String {
     fn from(number: Decimal) -> String {
         number.to_string()
-    }
-}
-
-/// A positive number as an exchange wrote it: prints with the decimals it was written with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Written {
-    value: Decimal,
-    decimals: u8,
-}
-
-impl Written {
-    fn parse(text: &str) -> Result<Written, NumberError> {
-        let (value, decimals) = Decimal::parse(text, WIRE_DIGITS)?;
-        if value == Decimal::ZERO {
-            return Err(NumberError::NotPositive(shortened(text)));
-        }
-        Ok(Written { value, decimals })
-    }
-}
-
-macro_rules! written {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-        pub struct $name(Written);
-
-        impl $name {
-            pub fn value(self) -> Decimal {
-                self.0.value
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = NumberError;
-
-            fn from_str(text: &str) -> Result<$name, NumberError> {
-                Written::parse(text).map($name)
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.value.fmt_with(usize::from(self.0.decimals), out)
-            }
-        }
-    };
-}
-
-written! {
-    /// Quote units per base unit, greater than zero.
-    Price
-}
-written! {
-    /// Base units, greater than zero.
-    Size
-}
-
-/// Price, size and their exact product: a trade whose product would need rounding cannot be built.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fill {
-    price: Price,
-    size: Size,
-    quote: Decimal,
-}
-
-impl Fill {
-    pub fn new(price: Price, size: Size) -> Result<Fill, NumberError> {
-        let (p, s) = (price.value(), size.value());
-        let product = U256::from(p.0.unsigned_abs()) * U256::from(s.0.unsigned_abs());
-        let inexact = NumberError::Inexact { price: p, size: s };
-        if product % U256::from(ONE) != 0 {
-            return Err(inexact);
-        }
-        match i128::try_from(product / U256::from(ONE)) {
-            Ok(units) if units <= LIMIT => Ok(Fill { price, size, quote: Decimal(units) }),
-            _ => Err(inexact),
-        }
-    }
-
-    pub fn price(&self) -> Price {
-        self.price
-    }
-
-    pub fn size(&self) -> Size {
-        self.size
-    }
-
-    /// Price times size, in quote units.
-    pub fn quote(&self) -> Decimal {
-        self.quote
     }
 }
 
@@ -243,10 +205,6 @@ pub(crate) fn shortened(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn fill(price: &str, size: &str) -> Result<Fill, NumberError> {
-        Fill::new(price.parse().expect("price"), size.parse().expect("size"))
-    }
 
     #[test]
     fn prints_what_the_exchange_wrote_and_sums_without_trailing_zeros() {
@@ -292,22 +250,42 @@ mod tests {
     }
 
     #[test]
-    fn products_are_exact_or_refused() {
-        assert_eq!(
-            fill("43000.01000000", "0.00123000").expect("exact").quote().to_string(),
-            "52.8900123"
-        );
-        let smallest = fill("0.000000001", "0.000000001").expect("exact");
-        assert_eq!(smallest.quote().to_string(), "0.000000000000000001");
-        assert!(fill("0.0000000001", "0.000000001").is_err(), "19 decimals");
-        assert!(fill("999999999999999", "999999999999999").is_err(), "30 digits");
-    }
-
-    #[test]
     fn sums_stop_at_38_digits() {
         let most = "99999999999999999999.999999999999999999".parse::<Decimal>().expect("38 digits");
         assert_eq!(most.checked_add("0.000000000000000001".parse().expect("one unit")), None);
         assert!("100000000000000000000".parse::<Decimal>().is_err());
+    }
+
+    #[test]
+    fn ratios_take_signs_and_round_at_the_digit_asked_for() {
+        let signed = |text: &str| Decimal::from_signed(text).expect(text);
+        let ratio = |a: &str, b: &str, c: &str, decimals| {
+            let number = signed(a).checked_mul_div_rounded(signed(b), signed(c), decimals);
+            number.map(|number| number.to_string())
+        };
+        assert_eq!(ratio("-1", "2", "3", 4).as_deref(), Some("-0.6667"));
+        assert_eq!(ratio("1", "2", "-3", 0).as_deref(), Some("-1"));
+        assert_eq!(ratio("-1", "-1", "4", 1).as_deref(), Some("0.2"), "half to even");
+        assert_eq!(ratio("-3", "1", "4", 1).as_deref(), Some("-0.8"), "half to even");
+        assert_eq!(ratio("1", "1", "0", 4), None);
+        let most = "99999999999999999999.999999999999999999";
+        assert_eq!(ratio(most, most, most, 18).as_deref(), Some(most));
+        assert_eq!(ratio(most, most, "1", 18), None, "58 digits");
+        assert_eq!(ratio(most, most, "0.000000000000000001", 0), None, "76 digits");
+    }
+
+    #[test]
+    fn spans_and_middles_are_exact_or_refused() {
+        let number = |text: &str| text.parse::<Decimal>().expect(text);
+        let seconds = |text: &str, micros| number(text).checked_seconds(micros);
+        assert_eq!(seconds("0.01", 1_500_000), Some(number("0.015")));
+        assert_eq!(seconds("0.000000000001", 1), Some(number("0.000000000000000001")));
+        assert_eq!(seconds("0.0000000000001", 1), None, "19 decimals");
+        assert_eq!(number("1.5").checked_middle(number("2")), Some(number("1.75")));
+        assert_eq!(number("0.000000000000000001").checked_middle(Decimal::ZERO), None);
+        assert_eq!(Decimal::from_signed("-0.5").expect("signed").to_string(), "-0.5");
+        assert!(Decimal::from_signed("--1").is_err());
+        assert!("-1".parse::<Decimal>().is_err(), "a sum of trades has no sign");
     }
 
     #[test]

@@ -1,67 +1,57 @@
-//! The exchanges: one file each for how it spells a trade, and the one `match` over them. Opens no
-//! connection; the sockets are `infra/ingest`'s.
+//! The exchanges: one file each for how it spells trades and books, and the one `match` over them.
+//! Opens no connection; the sockets are `infra/ingest`'s.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::Deserialize;
-
+use crate::book::BookUpdate;
 use crate::time::Time;
-use crate::trade::{ExchangeName, LineError, Source, Symbol, Trade, field_error};
+use crate::trade::{ExchangeName, LineError, Source, Symbol, field_error};
+
+pub use message::{Context, Found, Message, Record};
 
 mod binance;
+mod bybit;
+mod coinbase;
+mod deribit;
+mod kraken;
+mod message;
+mod wire;
 
 /// The exchanges whose own messages can be read. A new one also goes into [`Exchange::ALL`], by
 /// which its name is found: the compiler does not ask for that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Exchange {
     Binance,
-}
-
-/// What one websocket message says about trades.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Message {
-    /// One trade, or several.
-    Trades(Vec<Trade>),
-    /// The exchange is about to close the connection.
-    Closing,
-    /// Anything else: acknowledgements, books, a record that the exchange has voided.
-    Other,
-}
-
-/// One record of a REST page of trades.
-#[derive(Debug)]
-pub struct Record<'a> {
-    /// The record's own bytes, and where they begin in the page.
-    pub text: &'a str,
-    pub offset: usize,
-    pub outcome: Result<Found, LineError>,
-}
-
-/// What a readable record of a REST page is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
-    /// A trade and the id by which pages are walked.
-    Trade { page_id: u64, trade: Trade },
-    /// A record that the exchange has voided: no price, no size, yet its page id is taken.
-    Tombstone { page_id: u64 },
-}
-
-impl Found {
-    /// The id by which pages are walked: contiguous over trades and tombstones.
-    pub fn page_id(&self) -> u64 {
-        match self {
-            Found::Trade { page_id, .. } | Found::Tombstone { page_id } => *page_id,
-        }
-    }
+    /// Bybit's linear contracts.
+    Bybit,
+    BybitSpot,
+    Deribit,
+    Coinbase,
+    Kraken,
 }
 
 impl Exchange {
-    pub const ALL: [Exchange; 1] = [Exchange::Binance];
+    pub const ALL: [Exchange; 6] = [
+        Exchange::Binance,
+        Exchange::Bybit,
+        Exchange::BybitSpot,
+        Exchange::Deribit,
+        Exchange::Coinbase,
+        Exchange::Kraken,
+    ];
 
+    /// Where two markets of an exchange give one name to two instruments, the market is part of
+    /// the exchange's name here.
     pub fn as_str(self) -> &'static str {
         match self {
             Exchange::Binance => "binance",
+            Exchange::Bybit => "bybit",
+            Exchange::BybitSpot => "bybit-spot",
+            Exchange::Deribit => "deribit",
+            Exchange::Coinbase => "coinbase",
+            Exchange::Kraken => "kraken",
         }
     }
 
@@ -70,10 +60,39 @@ impl Exchange {
         self.as_str().parse().expect("each exchange's own name is a name")
     }
 
-    /// Reads one websocket message.
+    /// A symbol as this exchange spells it in its channels.
+    pub fn spelling(self, symbol: &Symbol) -> Cow<'_, str> {
+        match self {
+            Exchange::Kraken => Cow::Owned(kraken::spelling(symbol)),
+            Exchange::Binance
+            | Exchange::Bybit
+            | Exchange::BybitSpot
+            | Exchange::Deribit
+            | Exchange::Coinbase => Cow::Borrowed(symbol.as_str()),
+        }
+    }
+
+    /// Levels of each side that its book channel keeps: what falls behind them it does not say.
+    /// `None` where every level that vanishes is said.
+    pub fn book_depth(self) -> Option<usize> {
+        match self {
+            Exchange::Kraken => Some(kraken::BOOK_DEPTH),
+            Exchange::Binance
+            | Exchange::Bybit
+            | Exchange::BybitSpot
+            | Exchange::Deribit
+            | Exchange::Coinbase => None,
+        }
+    }
+
+    /// Reads one websocket message. An error is about this message alone: the feed goes on.
     pub fn decode(self, message: &str, received: Time) -> Result<Message, LineError> {
         match self {
             Exchange::Binance => binance::decode(message, received),
+            Exchange::Bybit | Exchange::BybitSpot => bybit::decode(self, message, received),
+            Exchange::Deribit => deribit::decode(message, received),
+            Exchange::Coinbase => coinbase::decode(message, received),
+            Exchange::Kraken => kraken::decode(message, received),
         }
     }
 
@@ -88,6 +107,32 @@ impl Exchange {
     ) -> Result<Vec<Record<'a>>, LineError> {
         match self {
             Exchange::Binance => binance::decode_page(symbol, body, received, source),
+            Exchange::Bybit | Exchange::BybitSpot => {
+                bybit::decode_page(self, symbol, body, received, source)
+            }
+            Exchange::Deribit => deribit::decode_page(symbol, body, received, source),
+            Exchange::Coinbase => coinbase::decode_page(symbol, body, received, source),
+            Exchange::Kraken => kraken::decode_page(symbol, body, received, source),
+        }
+    }
+
+    /// Reads the body of a REST answer that is one symbol's book, where its stream of changes
+    /// begins with none.
+    pub fn decode_book(
+        self,
+        symbol: &Symbol,
+        body: &str,
+        received: Time,
+    ) -> Result<BookUpdate, LineError> {
+        match self {
+            Exchange::Binance => binance::decode_book(symbol, body, received),
+            Exchange::Bybit
+            | Exchange::BybitSpot
+            | Exchange::Deribit
+            | Exchange::Coinbase
+            | Exchange::Kraken => {
+                Err(field_error("book", format!("{self} sends its snapshots by websocket")))
+            }
         }
     }
 }
@@ -106,25 +151,4 @@ impl FromStr for Exchange {
         let found = Exchange::ALL.into_iter().find(|exchange| exchange.as_str() == text);
         found.ok_or_else(|| format!("{text:?} is none of the exchanges known here: {}", known()))
     }
-}
-
-/// The JSON array that pages of several exchanges are, as its records' own text.
-fn records(body: &str) -> Result<Vec<(usize, &str)>, LineError> {
-    let rows: Vec<&serde_json::value::RawValue> = serde_json::from_str(body)?;
-    let start = body.as_ptr() as usize;
-    Ok(rows.into_iter().map(|row| (row.get().as_ptr() as usize - start, row.get())).collect())
-}
-
-/// Reads an object; serde alone would take an array of the same values for one.
-fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, LineError> {
-    if text.trim_ascii_start().starts_with('{') {
-        Ok(serde_json::from_str(text)?)
-    } else {
-        Err(LineError::NoObject)
-    }
-}
-
-/// A symbol as the exchange wrote it.
-fn symbol(text: &str) -> Result<Symbol, LineError> {
-    text.parse().map_err(|why: String| field_error("symbol", why))
 }

@@ -37,7 +37,9 @@ struct Entry {
     time: Time,
     side: Side,
     price: Decimal,
+    /// As the exchange wrote it; in an inverse contract that is the quote volume.
     size: Decimal,
+    base: Decimal,
     quote: Decimal,
 }
 
@@ -62,6 +64,7 @@ impl Fold {
             side: trade.side,
             price: trade.fill.price().value(),
             size: trade.fill.size().value(),
+            base: trade.fill.base(),
             quote: trade.fill.quote(),
         });
     }
@@ -174,7 +177,8 @@ enum Overlap {
 
 fn overlap(kept: &Entry, entry: &Entry) -> Overlap {
     // All fills of an aggregate trade share its price, side and time.
-    let agree = (kept.time, kept.side, kept.price) == (entry.time, entry.side, entry.price);
+    let agree = (kept.time, kept.side, kept.price) == (entry.time, entry.side, entry.price)
+        && kept.is_inverse() == entry.is_inverse();
     match (&kept.id, &entry.id) {
         (one, other) if one == other && agree && kept.size == entry.size => Overlap::Same,
         (one, other) if one == other => Overlap::Contradiction,
@@ -206,12 +210,19 @@ impl Flow {
         let mut flow = Flow::default();
         for entry in entries.iter().filter(|entry| entry.side == side) {
             flow.count += entry.id.count();
-            let base = flow.base_volume.checked_add(entry.size);
+            let base = flow.base_volume.checked_add(entry.base);
             flow.base_volume = base.ok_or_else(too_large("base_volume"))?;
             let quote = flow.quote_volume.checked_add(entry.quote);
             flow.quote_volume = quote.ok_or_else(too_large("quote_volume"))?;
         }
         Ok(flow)
+    }
+}
+
+impl Entry {
+    /// Sized in quote units. At a price of one the two readings are one trade.
+    fn is_inverse(&self) -> bool {
+        self.base != self.size
     }
 }
 
@@ -248,6 +259,9 @@ fn fingerprint(entries: &[Entry]) -> Fingerprint {
         hash.update(entry.side.as_str().as_bytes());
         hash.update(&entry.price.to_le_bytes());
         hash.update(&entry.size.to_le_bytes());
+        if entry.is_inverse() {
+            hash.update(b"inverse");
+        }
     }
     Fingerprint(hash.digest())
 }

@@ -1,24 +1,30 @@
-//! What a trade is, how each exchange spells one, and how trades become bars; no I/O, no clock,
-//! no environment, nothing async.
+//! What trades and order books are, how each exchange spells them, and how they become bars; no
+//! I/O, no clock, no environment, nothing async.
 //!
 //! * [`trade`]: the trade line, the one form in which a trade travels.
 //! * [`decimal`], [`time`]: exact numbers and exchange time.
-//! * [`exchange`]: an exchange's own messages -> trades.
+//! * [`exchange`]: an exchange's own messages -> trades and changes of books.
 //! * [`sequence`]: what contiguous trade ids prove.
 //! * [`mod@fold`]: a set of trades -> one [`bar`] per symbol and minute.
+//! * [`book`]: a symbol's order book, its lines over time, and a set of those -> a row per minute.
+//! * [`live`]: what a symbol's trades and book say at this moment.
 
 pub mod bar;
+pub mod book;
 pub mod decimal;
 pub mod exchange;
 pub mod fold;
+pub mod live;
 pub mod sequence;
 pub mod time;
 pub mod trade;
 
 pub use bar::{Bar, BarKey};
+pub use book::{Book, BookBar, BookFold, BookLine, BookUpdate, Recorder};
 pub use decimal::Decimal;
 pub use exchange::{Exchange, Message};
 pub use fold::{Fold, FoldError, fold};
+pub use live::{Live, View};
 pub use sequence::{Seen, Sequence};
 pub use time::{Minute, Time};
 pub use trade::{ExchangeName, Ids, LineError, Side, Source, Symbol, Trade};

@@ -30,6 +30,18 @@ impl Sequence {
         self.last = self.last.max(Some(last));
         seen
     }
+
+    /// The exchange says that `newest` is the last id so far. Where nothing was seen yet, the
+    /// sequence begins behind it.
+    pub fn announce(&mut self, newest: u64) -> Seen {
+        let seen = match self.last {
+            Some(before) if newest > before => Seen::Gap { missing: newest - before },
+            Some(_) => Seen::Again,
+            None => Seen::Next,
+        };
+        self.last = self.last.max(Some(newest));
+        seen
+    }
 }
 
 /// What the ids of a bar and its neighbours prove.
@@ -84,5 +96,16 @@ mod tests {
         assert_eq!(sequence.observe(107, 109), Seen::Again);
         assert_eq!(sequence.observe(112, 114), Seen::Again);
         assert_eq!(sequence.observe(115, 115), Seen::Next);
+    }
+
+    #[test]
+    fn what_the_exchange_announces_shows_a_gap_before_the_next_trade() {
+        let mut sequence = Sequence::default();
+        assert_eq!(sequence.announce(100), Seen::Next, "nothing was asked for before");
+        assert_eq!(sequence.observe(101, 101), Seen::Next);
+        assert_eq!(sequence.announce(101), Seen::Again);
+        assert_eq!(sequence.announce(104), Seen::Gap { missing: 3 });
+        assert_eq!(sequence.observe(102, 102), Seen::Again, "late");
+        assert_eq!(sequence.observe(105, 105), Seen::Next);
     }
 }

@@ -21,6 +21,8 @@ pub enum TimeError {
     Range(i64),
     #[error("{0:?} is not a UTC time such as 2026-11-20T12:01:00Z")]
     Text(String),
+    #[error("{0:?} is not a number of seconds since 1970")]
+    Seconds(String),
     #[error("{0:?} is not the start of a minute")]
     NotAMinute(String),
 }
@@ -47,8 +49,39 @@ impl Time {
         micros.ok_or(TimeError::Range(number)).and_then(Time::from_micros)
     }
 
+    /// Reads seconds with a decimal fraction, `1700000000.1234567`, whose digits behind the sixth
+    /// are cut off.
+    pub fn from_seconds(text: &str) -> Result<Time, TimeError> {
+        let refuse = || TimeError::Seconds(crate::decimal::shortened(text));
+        let (seconds, fraction) = text.split_once('.').unwrap_or((text, "0"));
+        let digits = |part: &str| {
+            (1..=18).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        if !digits(seconds) || !digits(fraction) {
+            return Err(refuse());
+        }
+        let fraction = format!("{:0<6}", &fraction[..fraction.len().min(6)]);
+        let micros = format!("{seconds}{fraction}").parse().map_err(|_| refuse())?;
+        Time::from_micros(micros)
+    }
+
     pub fn micros(self) -> i64 {
         self.0
+    }
+
+    /// Microseconds from `earlier` to this; none if it is not earlier.
+    pub fn since(self, earlier: Time) -> u64 {
+        u64::try_from(self.0 - earlier.0).unwrap_or(0)
+    }
+
+    /// The time so many microseconds later; spans are minutes, far from where times end.
+    pub(crate) fn plus(self, micros: u64) -> Time {
+        Time(self.0.saturating_add_unsigned(micros).min(END))
+    }
+
+    /// The last multiple of `micros` since 1970 that is not later.
+    pub(crate) fn floor(self, micros: u64) -> Time {
+        Time(self.0 - self.0.rem_euclid(micros.cast_signed()))
     }
 
     /// The minute `[t, t + 60 s)` that holds this time.
@@ -181,6 +214,17 @@ mod tests {
         assert!(Time::from_micros(1_700_000_000_120_007_000).is_err(), "nanoseconds");
         assert!(time(-1).is_err());
         assert!(time(i64::MAX).is_err());
+    }
+
+    #[test]
+    fn seconds_are_read_as_text_and_cut_at_the_microsecond() {
+        let time = |text| Time::from_seconds(text).map(Time::micros);
+        assert_eq!(time("1762795433.9717445"), Ok(1_762_795_433_971_744));
+        assert_eq!(time("1762795433.97"), Ok(1_762_795_433_970_000));
+        assert_eq!(time("1762795433"), Ok(1_762_795_433_000_000));
+        for text in ["1762795433.", ".5", "-1.5", "1.7e9", "1762795433.9x", "", "99999999999999"] {
+            assert!(time(text).is_err(), "{text}");
+        }
     }
 
     #[test]

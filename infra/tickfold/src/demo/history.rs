@@ -162,7 +162,7 @@ impl Walk {
             let found = record.outcome.as_ref().map_err(|why| {
                 anyhow::anyhow!("{exchange}'s page of {symbol} holds {}: {why}", record.text)
             })?;
-            let id = found.page_id();
+            let id = found.page_id().context("a record without an id to go on from")?;
             if let From::Id(expected) = self.from
                 && id != expected
             {

@@ -185,7 +185,19 @@ impl Taken {
         let message = exchange.decode(utf8(line)?, received());
         match message.map_err(|error| reason(&error, &format!("not a message of {exchange}")))? {
             Message::Trades(trades) => trades.into_iter().for_each(|trade| self.add(trade)),
-            Message::Closing | Message::Other => {}
+            Message::Partly { trades, refused } => {
+                trades.into_iter().for_each(|trade| self.add(trade));
+                return Err(refused.join("; "));
+            }
+            Message::Books(_)
+            | Message::Context(_)
+            | Message::Heartbeat { .. }
+            | Message::Ping { .. }
+            | Message::Ack { .. }
+            | Message::Refused { .. }
+            | Message::Closing
+            | Message::Other
+            | Message::Unknown { .. } => {}
         }
         Ok(())
     }

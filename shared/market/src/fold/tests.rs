@@ -5,7 +5,7 @@ use proptest::sample::{Index, subsequence};
 
 use super::*;
 use crate::sequence::{Completeness, missing_between};
-use crate::trade::fill;
+use crate::trade::{Liquidation, Marks, fill, inverse_fill};
 
 /// 2026-11-20T12:00:00Z.
 const NOON: i64 = 1_795_176_000_000_000;
@@ -20,6 +20,7 @@ fn trade(first: u64, last: u64, offset: i64, price: &str, size: &str) -> Trade {
         ids: Ids::range(first, last).expect("ids"),
         received: Time::from_micros(NOON + offset + 5).expect("time"),
         source: Source::Ws,
+        marks: Marks::default(),
     }
 }
 
@@ -116,6 +117,31 @@ fn what_contradicts_is_dropped_by_rule_and_counted() {
     let crossing = one(&[trade(100, 104, 5, "10", "5"), trade(103, 108, 6, "10", "6")]);
     assert_eq!((crossing.trade_count, crossing.conflict_count), (5, 1));
     assert_eq!(Completeness::of(None, &crossing, None).complete, Some(false));
+}
+
+#[test]
+fn inverse_trades_sum_their_sizes_as_quote_and_a_rounded_base() {
+    let inverse = |id, price, size| Trade {
+        side: Side::Buy,
+        fill: inverse_fill(price, size).expect("a fill"),
+        ..trade(id, id, id as i64, price, size)
+    };
+    let bar = one(&[inverse(1, "3", "10.0"), inverse(2, "3", "10"), inverse(3, "4", "10")]);
+    assert_eq!(bar.buy_quote_volume.to_string(), "30");
+    assert_eq!(bar.buy_base_volume.to_string(), "9.166666666666666666");
+    // Read as base units it would be another trade: the two cannot both be right.
+    let both =
+        one(&[inverse(1, "3", "10"), Trade { side: Side::Buy, ..trade(1, 1, 1, "3", "10") }]);
+    assert_eq!((both.trade_count, both.duplicate_count, both.conflict_count), (1, 0, 1));
+}
+
+#[test]
+fn marks_are_no_part_of_a_trades_identity() {
+    let plain = trade(1, 1, 0, "10", "1");
+    let marks = Marks { block: true, liquidation: Some(Liquidation::Taker) };
+    let bar = one(&[plain.clone(), Trade { marks, ..plain.clone() }]);
+    assert_eq!((bar.trade_count, bar.duplicate_count, bar.conflict_count), (1, 1, 0));
+    assert_eq!(bar.fingerprint, one(&[plain]).fingerprint);
 }
 
 #[test]
