@@ -149,7 +149,7 @@ resource "aws_iam_role_policy" "start" {
 resource "aws_iam_role" "container" {
   count = local.kinesis
 
-  name               = "${local.name}-ingest"
+  name               = "${local.name}-ingest-container"
   description        = "What ingest may do: write to the stream."
   assume_role_policy = local.ecs_tasks
 }

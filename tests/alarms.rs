@@ -1,5 +1,5 @@
-//! The alarms: each is in the runbook, and each figure that they watch is in what the programs really
-//! log. CloudWatch itself is not here; its patterns are read as its documentation says.
+//! The alarms: each is in the runbook, and each figure that they watch is in what the programs
+//! really log. CloudWatch itself is not here; its patterns are read as its documentation says.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -52,8 +52,8 @@ fn figures(stack: &Stack) -> BTreeMap<String, [String; 3]> {
     filters.collect()
 }
 
-/// Whether a line matches a filter of CloudWatch Logs, as far as ours go: `{ $.a = "x" && $.b > 0 }`
-/// of JSON, else words and quoted phrases that all are in the line.
+/// Whether a line matches a filter of CloudWatch Logs, as far as ours go: of JSON
+/// `{ $.a = "x" && $.b > 0 }`, else words and quoted phrases that all are in the line.
 fn matches(pattern: &str, line: &str) -> bool {
     let Some(conditions) = pattern.strip_prefix("{ ").and_then(|it| it.strip_suffix(" }")) else {
         let phrases = pattern.split('"').filter(|it| !it.trim().is_empty());

@@ -1,5 +1,5 @@
-//! The machine of ingest, from what Terraform tells it at its first start: read by the programs that
-//! read it, run where they are here, and held against the code. No machine is started.
+//! The machine of ingest, from what Terraform tells it at its first start: read by the programs
+//! that read it, run where they are here, and held against the code. No machine is started.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
