@@ -18,7 +18,8 @@ fn nothing() -> Value {
     example(include_str!("../events/migrate.json"))
 }
 
-/// A server as RDS has it: TLS, and an owner of the database who is no superuser and has a password.
+/// A server as RDS has it: TLS, and an owner of the database who is no superuser and has a
+/// password.
 struct Rds {
     _server: Postgres,
     authority: Authority,

@@ -1,5 +1,5 @@
-//! The half outside the network: takes the password from Secrets Manager to the half inside, and its
-//! answer back; touches no database.
+//! The half outside the network: takes the password from Secrets Manager to the half inside, and
+//! its answer back; touches no database.
 
 use anyhow::{Context, bail};
 use aws_config::BehaviorVersion;
