@@ -78,6 +78,8 @@ async fn from_outside_it_migrates_with_the_password_that_is_in_the_secret() {
 
     let done = json!({ "migration": 3, "logins": "iam" });
     for password in [PASSWORD, "another one"] {
+        // Its role is a new one.
+        secrets.refuse(1).await;
         rds.set_password(password).await;
         secrets.change(&secret(password)).await;
         let answer = outside.invoke(&nothing()).await;
