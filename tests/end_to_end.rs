@@ -28,7 +28,8 @@ mod mapping;
 mod market;
 #[path = "end_to_end/one_at_a_time.rs"]
 mod one_at_a_time;
-#[path = "end_to_end/soon.rs"]
+#[expect(dead_code, reason = "shared with the tests of ingest")]
+#[path = "ingest/running.rs"]
 mod running;
 #[path = "end_to_end/topic.rs"]
 mod topic;
@@ -42,6 +43,10 @@ const DEATHS: usize = 20;
 const BATCH: usize = 40;
 /// How long after the start of an event `aggregate` may live; it takes about so long for one.
 const LIFE: std::ops::Range<u64> = 0..30;
+/// A minute of trades passes in less than a second.
+const OPEN: Duration = Duration::from_millis(300);
+/// What is open only its end closes.
+const OPEN_TO_THE_END: Duration = Duration::from_secs(3_600);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Victim {
@@ -57,7 +62,7 @@ enum Victim {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_rows_are_those_of_the_trades_that_the_exchange_sent() {
     let Some(moto) = Moto::start("end to end").map(Arc::new) else { return };
-    let mut world = World::over_kafka("end to end", moto, SEED).await;
+    let mut world = World::over_kafka("end to end", moto, SEED, OPEN_TO_THE_END).await;
     let deals = world.market.trade(2_000);
     world.send(&deals);
     assert_eq!(world.judge().await, 0);
@@ -76,7 +81,7 @@ async fn they_are_the_same_by_kinesis_and_land() {
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_is_killed_the_rows_are_right_and_count_what_is_lost() {
     let Some(moto) = Moto::start("killing").map(Arc::new) else { return };
-    let world = World::over_kafka("killing", moto, SEED).await;
+    let world = World::over_kafka("killing", moto, SEED, OPEN).await;
     use Victim::{Aggregate, Batcher, Broker, Database, Ingest};
     // Each of the two databases, and the function that writes to it.
     let kinds = [Ingest, Broker, Batcher, Aggregate(0), Aggregate(1), Database(0), Database(1)];
@@ -88,7 +93,9 @@ async fn by_kinesis_as_well() {
     let Some(moto) = Moto::start("killing by Kinesis").map(Arc::new) else { return };
     let kinesis = one_at_a_time::before(&moto).await;
     let world = World::over_kinesis(moto, kinesis, SEED).await;
-    kill(world, &[Victim::Ingest, Victim::Land, Victim::Aggregate(0), Victim::Aggregate(1)]).await;
+    use Victim::{Aggregate, Database, Ingest, Land};
+    let kinds = [Ingest, Land, Aggregate(0), Aggregate(1), Database(0), Database(1)];
+    kill(world, &kinds).await;
 }
 
 /// Kills each kind in a random order, at a random place in a batch of trades.
@@ -101,16 +108,14 @@ async fn kill(mut world: World, kinds: &[Victim]) {
     world.send(&deals);
     let mut killed = Vec::new();
     for victim in &victims {
-        if *victim == Victim::Ingest {
-            world.arrival().await;
-        }
-        let deals = world.market.trade(BATCH);
-        let at = random.random_range(0..deals.len());
+        let at = random.random_range(0..BATCH);
         let after = Duration::from_millis(random.random_range(LIFE));
         if *victim == Victim::Ingest {
-            world.kill_ingest(&deals, at).await;
+            world.kill_ingest(at).await;
             continue;
         }
+        let deals = world.market.trade(BATCH);
+        let at = at * market::SYMBOLS.len();
         world.send(&deals[..at]);
         match (*victim, &mut world.stream) {
             (Victim::Broker, Stream::Kafka { broker, .. }) => block_in_place(|| {
@@ -120,10 +125,13 @@ async fn kill(mut world: World, kinds: &[Victim]) {
             (Victim::Batcher, Stream::Kafka { batcher, .. }) => batcher.kill().await,
             (Victim::Land, Stream::Kinesis { land }) => killed.push(land.kill(0, after).await),
             (Victim::Aggregate(which), _) => killed.push(world.aggregate.kill(which, after).await),
-            (Victim::Database(which), _) => world.databases[which].kill(),
+            (Victim::Database(which), _) => world.kill_database(which),
             (victim, _) => panic!("there is no {victim:?}"),
         }
         world.send(&deals[at..]);
+    }
+    for which in 0..world.databases.len() {
+        world.miss_database(which).await;
     }
     // What comes last is not lost, so that the ids before it prove what is.
     let deals = world.market.trade(BATCH);

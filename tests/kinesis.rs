@@ -289,7 +289,7 @@ async fn stored(moto: &Moto) -> Vec<Vec<Value>> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lines_go_through_a_stream_into_the_objects_of_their_minutes() {
-    let Some(moto) = Moto::start("Kinesis into objects") else { return };
+    let Some(moto) = Moto::start("Kinesis into objects").map(Arc::new) else { return };
     let create = json!({ "StreamName": STREAM, "ShardCount": 2 });
     moto.call("kinesis", "Kinesis_20131202.CreateStream", &create).await;
     let mut exchange = Exchange::start().await;

@@ -115,7 +115,7 @@ impl Serve {
 
     fn terminate(&self) {
         let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().expect("kill").success());
+        tests::binary::signal("TERM", &id);
     }
 
     fn ended(&mut self) -> Option<ExitStatus> {

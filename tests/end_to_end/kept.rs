@@ -21,7 +21,8 @@ const LAST_LINES: usize = 40;
 pub(crate) struct Kept {
     name: &'static str,
     orders: mpsc::Sender<Order>,
-    task: JoinHandle<ExitStatus>,
+    /// How it ended, and how often it had ended by itself before.
+    task: JoinHandle<(ExitStatus, u32)>,
     log: PathBuf,
 }
 
@@ -50,11 +51,11 @@ impl Kept {
         started.await.expect("it is started");
     }
 
-    /// Asks it to end (SIGTERM), which it has to do cleanly.
+    /// Asks it to end (SIGTERM), which it has to do cleanly, and never before.
     pub(crate) async fn stop(mut self) {
         self.orders.send(Order::Stop).await.expect("it is kept");
-        let status = soon(self.name, &mut self.task).await.expect("no panic");
-        assert!(status.success(), "{}: {status}", self.name);
+        let (status, ends) = soon(self.name, &mut self.task).await.expect("no panic");
+        assert!(status.success() && ends == 0, "{}: {status}, {ends} before", self.name);
     }
 }
 
@@ -79,11 +80,12 @@ fn spawn(log: PathBuf, command: impl Fn() -> Command) -> impl Fn() -> Child {
     }
 }
 
-async fn keep(spawn: impl Fn() -> Child, mut orders: mpsc::Receiver<Order>) -> ExitStatus {
-    let mut child = spawn();
+async fn keep(spawn: impl Fn() -> Child, mut orders: mpsc::Receiver<Order>) -> (ExitStatus, u32) {
+    let (mut child, mut ends) = (spawn(), 0);
     loop {
         tokio::select! {
             _ = child.wait() => {
+                ends += 1;
                 tokio::time::sleep(PAUSE).await;
                 child = spawn();
             }
@@ -100,5 +102,5 @@ async fn keep(spawn: impl Fn() -> Child, mut orders: mpsc::Receiver<Order>) -> E
     if let Some(process) = child.id() {
         signal("TERM", &process.to_string());
     }
-    child.wait().await.expect("a process of ours")
+    (child.wait().await.expect("a process of ours"), ends)
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -15,7 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use crate::running::soon;
-use crate::topic::Seen;
+use crate::topic::{Alarm, Seen};
 
 const POLL: Duration = Duration::from_millis(50);
 /// Records of a shard in one event.
@@ -40,6 +41,8 @@ pub(crate) enum Order {
 
 pub(crate) struct Mapping {
     orders: mpsc::UnboundedSender<Order>,
+    /// Events that were answered, or whose function died.
+    handed: Arc<AtomicU64>,
     task: JoinHandle<()>,
 }
 
@@ -77,9 +80,12 @@ impl Running {
 
 impl Mapping {
     /// Every message goes to all functions, and is deleted when none of them failed.
-    pub(crate) fn of_queue(queue: Queue, mut functions: Vec<Running>) -> Mapping {
+    pub(crate) fn of_queue(queue: Queue, mut functions: Vec<Running>, alarm: Alarm) -> Mapping {
         let (orders, mut received) = mpsc::unbounded_channel();
+        let handed = Arc::new(AtomicU64::new(0));
+        let counter = Arc::clone(&handed);
         let task = tokio::spawn(async move {
+            let _alarm = alarm;
             let mut draining = false;
             loop {
                 draining |= take(&mut received, &mut functions);
@@ -101,6 +107,7 @@ impl Mapping {
                         function.hand_over(&event).await.unwrap_or_else(|| all().collect()),
                     );
                 }
+                counter.fetch_add(1, Ordering::SeqCst);
                 for message in &messages {
                     if failed.contains(message["MessageId"].as_str().expect("an id")) {
                         queue.show_again(message).await;
@@ -110,7 +117,7 @@ impl Mapping {
                 }
             }
         });
-        Mapping { orders, task }
+        Mapping { orders, handed, task }
     }
 
     /// A shard goes on when all of a batch is done; what is read is also shown to `seen`.
@@ -122,7 +129,10 @@ impl Mapping {
     ) -> Mapping {
         let (orders, mut received) = mpsc::unbounded_channel();
         let mut functions = vec![function];
+        let handed = Arc::new(AtomicU64::new(0));
+        let counter = Arc::clone(&handed);
         let task = tokio::spawn(async move {
+            let _alarm = seen.alarm();
             let mut shards = shards(&moto, stream).await;
             let mut draining = false;
             loop {
@@ -134,6 +144,7 @@ impl Mapping {
                     if !records.is_empty() {
                         records.iter().for_each(|record| seen.add(&shard.line(record)));
                         shard.hand_over(&records, &mut functions[0]).await;
+                        counter.fetch_add(1, Ordering::SeqCst);
                     }
                 }
                 if idle {
@@ -144,7 +155,12 @@ impl Mapping {
                 }
             }
         });
-        Mapping { orders, task }
+        Mapping { orders, handed, task }
+    }
+
+    /// How many events were handed over.
+    pub(crate) fn handed(&self) -> u64 {
+        self.handed.load(Ordering::SeqCst)
     }
 
     /// What it returns is ready when the function was killed and its next program has started.

@@ -35,6 +35,8 @@ pub(crate) struct Deal {
 /// An exchange's trades, one symbol after the other, with nothing left out.
 pub(crate) struct Market {
     random: StdRng,
+    /// Whether the next trade of each symbol begins a minute.
+    at_a_minute: bool,
     pub(crate) deals: Vec<Deal>,
 }
 
@@ -50,7 +52,12 @@ pub(crate) struct Row {
     counts: [u64; 2],
     base: [i128; 2],
     quote: [i128; 2],
+    trade_count: u64,
+    base_volume: i128,
+    quote_volume: i128,
+    volume_delta: i128,
     ids: (u64, u64),
+    times: (String, String),
     missing_before: Option<u64>,
     missing: u64,
     missing_after: Option<u64>,
@@ -59,7 +66,7 @@ pub(crate) struct Row {
 
 impl Market {
     pub(crate) fn new(seed: u64) -> Market {
-        Market { random: StdRng::seed_from_u64(seed), deals: Vec::new() }
+        Market { random: StdRng::seed_from_u64(seed), at_a_minute: false, deals: Vec::new() }
     }
 
     /// The next `count` trades of every symbol.
@@ -71,7 +78,16 @@ impl Market {
                 self.deals.push(deal.clone());
                 made.push(deal);
             }
+            self.at_a_minute = false;
         }
+        made
+    }
+
+    /// The next trade of every symbol, in a minute of its own.
+    pub(crate) fn trade_in_a_minute(&mut self) -> Vec<Deal> {
+        self.at_a_minute = true;
+        let made = self.trade(1);
+        self.at_a_minute = true;
         made
     }
 
@@ -86,11 +102,12 @@ impl Market {
             0 => 2 * MINUTE,
             at => i64::from(at % 4 > 0) * random.random_range(0..400_000),
         };
+        let next_minute = (micros / MINUTE + 1) * MINUTE;
         Deal {
             symbol,
             first,
             last: first + random.random_range(0..4),
-            micros: micros + pause,
+            micros: if self.at_a_minute { next_minute } else { micros + pause },
             price: (price + random.random_range(-500..=500)).max(1),
             size: random.random_range(1..=250_000_000),
             bought: random.random(),
@@ -154,6 +171,11 @@ fn row(deals: &[&Deal], missing_before: Option<u64>, missing_after: Option<u64>)
         _ => Some(false),
     };
     let start = Time::from_micros(opening.micros).expect("a time").minute();
+    let base = both(&|bought| of(bought).map(|deal| deal.size).sum::<i128>() * 10_i128.pow(10));
+    let quote = both(&|bought| {
+        of(bought).map(|deal| deal.price * deal.size).sum::<i128>() * 10_i128.pow(8)
+    });
+    let time = |deal: &Deal| Time::from_micros(deal.micros).expect("a time").to_string();
     Row {
         minute: start.to_string(),
         open: opening.price(),
@@ -161,10 +183,13 @@ fn row(deals: &[&Deal], missing_before: Option<u64>, missing_after: Option<u64>)
         low: prices().min().expect("a trade"),
         close: closing.price(),
         counts: [true, false].map(|bought| of(bought).map(|deal| deal.raw_trades()).sum()),
-        base: both(&|bought| of(bought).map(|deal| deal.size).sum::<i128>() * 10_i128.pow(10)),
-        quote: both(&|bought| {
-            of(bought).map(|deal| deal.price * deal.size).sum::<i128>() * 10_i128.pow(8)
-        }),
+        base,
+        quote,
+        trade_count: there,
+        base_volume: base[0] + base[1],
+        quote_volume: quote[0] + quote[1],
+        volume_delta: base[0] - base[1],
+        times: (time(opening), time(closing)),
         ids,
         missing_before,
         missing,
@@ -178,12 +203,15 @@ pub(crate) fn told(bar: &Value) -> Row {
     let decimal =
         |name: &str| scaled(bar[name].as_str().unwrap_or_else(|| panic!("{name}: {bar}")));
     let number = |name: &str| bar[name].as_u64();
+    let text =
+        |name: &str| bar[name].as_str().unwrap_or_else(|| panic!("{name}: {bar}")).to_owned();
     let whole = |name: &str| number(name).unwrap_or_else(|| panic!("{name}: {bar}"));
     for name in ["conflict_count", "quarantined_count"] {
         assert_eq!(whole(name), 0, "{name}: {bar}");
     }
+    assert_eq!(bar["final"], true, "it is long past: {bar}");
     Row {
-        minute: bar["minute"].as_str().expect("text").to_owned(),
+        minute: text("minute"),
         open: decimal("open"),
         high: decimal("high"),
         low: decimal("low"),
@@ -191,7 +219,12 @@ pub(crate) fn told(bar: &Value) -> Row {
         counts: ["buy_count", "sell_count"].map(whole),
         base: ["buy_base_volume", "sell_base_volume"].map(decimal),
         quote: ["buy_quote_volume", "sell_quote_volume"].map(decimal),
+        trade_count: whole("trade_count"),
+        base_volume: decimal("base_volume"),
+        quote_volume: decimal("quote_volume"),
+        volume_delta: decimal("volume_delta"),
         ids: (whole("first_id"), whole("last_id")),
+        times: (text("first_time"), text("last_time")),
         missing_before: number("missing_before"),
         missing: whole("missing_count"),
         missing_after: number("missing_after"),
@@ -203,6 +236,6 @@ pub(crate) fn told(bar: &Value) -> Row {
 fn scaled(text: &str) -> i128 {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let digits = format!("{whole}{fraction:0<18}");
-    assert!(fraction.len() <= SCALE as usize && !text.starts_with('-'), "{text}");
+    assert!(fraction.len() <= SCALE as usize, "{text}");
     digits.parse().expect("digits")
 }

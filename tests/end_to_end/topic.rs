@@ -1,5 +1,6 @@
 //! What has arrived in the topic, read by nobody else's code, while everything around it fails.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -18,34 +19,52 @@ const POLL: Duration = Duration::from_millis(20);
 
 /// The ids that whoever reads the stream has seen.
 #[derive(Clone)]
-pub(crate) struct Seen(Arc<Mutex<Arrived>>);
+pub(crate) struct Seen {
+    ids: Arc<Mutex<Arrived>>,
+    /// A part of this test has panicked: nothing more will come.
+    broken: Arc<AtomicBool>,
+}
+
+/// Dropped by a panic, it ends whoever waits.
+pub(crate) struct Alarm(Arc<AtomicBool>);
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        self.0.fetch_or(std::thread::panicking(), Ordering::SeqCst);
+    }
+}
 
 impl Seen {
     pub(crate) fn nothing() -> Seen {
         let none = SYMBOLS.map(|symbol| (symbol.to_owned(), Default::default()));
-        Seen(Arc::new(Mutex::new(none.into())))
+        Seen { ids: Arc::new(Mutex::new(none.into())), broken: Arc::default() }
     }
 
     /// A trade line.
     pub(crate) fn add(&self, line: &[u8]) {
         let line: Value = serde_json::from_slice(line).expect("JSON");
         let (symbol, id) = (line["symbol"].as_str(), line["first_id"].as_u64());
-        let mut arrived = self.0.lock().expect("no panic");
+        let mut arrived = self.ids.lock().expect("no panic");
         let ids = arrived.get_mut(symbol.expect("a symbol")).expect("a symbol of ours");
         ids.insert(id.expect("an id"));
     }
 
+    pub(crate) fn alarm(&self) -> Alarm {
+        Alarm(Arc::clone(&self.broken))
+    }
+
     pub(crate) fn now(&self) -> Arrived {
-        self.0.lock().expect("no panic").clone()
+        self.ids.lock().expect("no panic").clone()
     }
 
     /// Waits until all of them have arrived.
     pub(crate) async fn until(&self, deals: &[Deal]) {
         let there =
-            |deal: &Deal| self.0.lock().expect("no panic")[deal.symbol].contains(&deal.first);
+            |deal: &Deal| self.ids.lock().expect("no panic")[deal.symbol].contains(&deal.first);
         for deal in deals {
             let wait = async {
                 while !there(deal) {
+                    assert!(!self.broken.load(Ordering::SeqCst), "see the panic above");
                     sleep(POLL).await;
                 }
             };
@@ -71,6 +90,7 @@ pub(crate) fn read(brokers: &str, seen: Seen) -> AbortHandle {
     }
     consumer.assign(&partitions).expect("an assignment");
     let reading = async move {
+        let _alarm = seen.alarm();
         loop {
             match consumer.recv().await {
                 Ok(record) => seen.add(record.payload().expect("a line")),

@@ -2,9 +2,12 @@
 //! disturb them; and in the end what `query` answers.
 
 use std::collections::BTreeSet;
+use std::io::{self, Write};
 use std::path::Path;
+use std::pin::pin;
 use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 use std::{fs, mem};
 
 use serde_json::{Value, json};
@@ -19,17 +22,25 @@ use tests::queue::Queue;
 use tests::runtime::Function;
 use tokio::process::Command;
 use tokio::task::{AbortHandle, block_in_place};
+use tokio::time::sleep;
 
 use crate::broker::Broker;
 use crate::exchange::{Exchange, Session};
 use crate::kept::Kept;
 use crate::mapping::{Mapping, Running};
 use crate::market::{self, Arrived, Deal, Market, Row, SYMBOLS};
+use crate::running::soon;
 use crate::topic::{self, Seen};
 
 pub(crate) const STREAM: &str = "trades";
 /// Longer than the test: what failed is shown again at once, by hand.
 const HIDDEN_SECONDS: &str = "3600";
+/// Between trades while ingest is about to die.
+const PACE: Duration = Duration::from_millis(2);
+/// Of each symbol.
+const TRADES_AT_DEATH: usize = 50;
+/// Between looks at what is under way.
+const PAUSE: Duration = Duration::from_millis(50);
 
 pub(crate) struct World {
     pub(crate) market: Market,
@@ -65,17 +76,18 @@ impl Database {
         }
     }
 
-    /// Kills the server and starts it again on what it left.
-    pub(crate) fn kill(&mut self) {
+    fn kill(&mut self) {
+        match self {
+            Database::Postgres(server, _) => server.kill(),
+            Database::Mariadb(server, _) => server.kill(),
+        }
+    }
+
+    /// On what it left.
+    fn restart(&mut self) {
         block_in_place(|| match self {
-            Database::Postgres(server, _) => {
-                server.kill();
-                server.restart();
-            }
-            Database::Mariadb(server, _) => {
-                server.kill();
-                server.restart();
-            }
+            Database::Postgres(server, _) => server.restart(),
+            Database::Mariadb(server, _) => server.restart(),
         });
     }
 }
@@ -94,13 +106,19 @@ async fn databases() -> [Database; 2] {
 
 impl World {
     /// Over Kafka, or the embedded broker.
-    pub(crate) async fn over_kafka(test: &str, moto: Arc<Moto>, seed: u64) -> World {
+    /// A batch stays open for `open`.
+    pub(crate) async fn over_kafka(
+        test: &str,
+        moto: Arc<Moto>,
+        seed: u64,
+        open: Duration,
+    ) -> World {
         let broker = Broker::start(test).await;
         let seen = Seen::nothing();
         let reader = topic::read(&broker.brokers(), seen.clone());
         let sink = [("KAFKA_BROKERS", broker.brokers())];
         let folder = tempfile::tempdir().expect("a folder");
-        let batcher = batcher(test, folder.path(), &broker, &moto);
+        let batcher = batcher(test, folder.path(), &broker, &moto, open);
         let stream = Stream::Kafka { broker, reader, batcher };
         World::start(moto, seed, seen, sink.into(), stream, folder).await
     }
@@ -148,7 +166,8 @@ impl World {
         let ingest = Kept::start("ingest", folder.path(), ingest(&exchange, sink));
         let session = exchange.session().await;
         let (at_risk, unheard) = Default::default();
-        let (market, aggregate) = (Market::new(seed), Mapping::of_queue(queue, functions));
+        let (market, aggregate) =
+            (Market::new(seed), Mapping::of_queue(queue, functions, seen.alarm()));
         let _folder = folder;
         World {
             market,
@@ -166,19 +185,68 @@ impl World {
     }
 
     pub(crate) fn send(&self, deals: &[Deal]) {
-        deals.iter().for_each(|deal| self.session.send(deal.frame()));
+        send(&self.session, deals);
     }
 
-    /// Kills ingest while it has the first `sent` of these trades, and returns when the next one
-    /// listens; the others happen meanwhile. All before must have arrived.
-    pub(crate) async fn kill_ingest(&mut self, deals: &[Deal], sent: usize) {
-        let (heard, unheard) = deals.split_at(sent);
-        self.send(heard);
-        self.ingest.kill().await;
-        self.session = self.exchange.session().await;
+    /// Kills ingest while it has these trades and those that follow, after the first `at` of them
+    /// have arrived; returns when the next one listens. What happens meanwhile nobody hears.
+    pub(crate) async fn kill_ingest(&mut self, at: usize) {
+        self.make_trades_until_dead(at).await;
+        self.bury().await;
+    }
+
+    async fn make_trades_until_dead(&mut self, at: usize) {
+        let World { market, seen, session, ingest, .. } = self;
+        let first = market.trade(at);
+        send(session, &first);
+        let mut death = pin!(async {
+            seen.until(&first).await;
+            ingest.kill().await;
+        });
+        // No more of them than that, lest they come faster than they are carried away.
+        for _ in 0..TRADES_AT_DEATH {
+            tokio::select! {
+                () = &mut death => return,
+                () = sleep(PACE) => send(session, &market.trade(1)),
+            }
+        }
+        death.await;
+    }
+
+    /// Notes what may be lost with an ingest that is dead: whatever has not arrived, also of what it
+    /// had long, as the broker may have been away; and one more of each symbol that nobody hears.
+    async fn bury(&mut self) {
+        let arrived = self.seen.now();
         let name = |deal: &Deal| (deal.symbol, deal.first);
-        self.at_risk.extend(heard.iter().map(name));
-        self.unheard.extend(unheard.iter().map(name));
+        let open = |deal: &&Deal| !arrived[deal.symbol].contains(&deal.first);
+        self.at_risk.extend(self.market.deals.iter().filter(open).map(name));
+        self.unheard.extend(self.market.trade(1).iter().map(name));
+        self.session = self.exchange.session().await;
+    }
+
+    /// Kills the server of a database and starts it again on what it left.
+    pub(crate) fn kill_database(&mut self, which: usize) {
+        self.databases[which].kill();
+        self.databases[which].restart();
+    }
+
+    /// The same, but it stays away until `aggregate` has failed to write minutes of which no other
+    /// object will come.
+    pub(crate) async fn miss_database(&mut self, which: usize) {
+        self.databases[which].kill();
+        // The first event may have begun before; each minute brings at least one.
+        for _ in 0..2 {
+            let handed = self.aggregate.handed();
+            let deals = self.market.trade_in_a_minute();
+            self.send(&deals);
+            let wait = async {
+                while self.aggregate.handed() == handed {
+                    sleep(PAUSE).await;
+                }
+            };
+            soon("an event", wait).await;
+        }
+        self.databases[which].restart();
     }
 
     /// All that ought to have arrived by now.
@@ -217,6 +285,9 @@ impl World {
         assert!(names.is_superset(&self.unheard), "nobody heard them");
         let known: BTreeSet<_> = self.unheard.union(&self.at_risk).copied().collect();
         assert!(names.is_subset(&known), "lost, and ingest was not killed");
+        let of_ingest = names.intersection(&self.at_risk).count();
+        let said = format!("{of_ingest} of {} that ingest had", self.at_risk.len());
+        let _ = writeln!(io::stderr(), "lost with ingest: {said}, aggregate trades");
         let lost: u64 = lost.iter().map(|deal| deal.raw_trades()).sum();
         for database in &self.databases {
             let environment = [("DATABASE_URL", database.url().to_owned())];
@@ -235,6 +306,10 @@ impl World {
         }
         lost
     }
+}
+
+fn send(session: &Session, deals: &[Deal]) {
+    deals.iter().for_each(|deal| session.send(deal.frame()));
 }
 
 /// What the exchange has made and nobody has stored.
@@ -260,20 +335,21 @@ fn ingest(exchange: &Exchange, sink: Vec<(&'static str, String)>) -> impl Fn() -
 }
 
 /// Vector with the configuration of this repository, or its stand-in; says which.
-fn batcher(test: &str, folder: &Path, broker: &Broker, moto: &Moto) -> Kept {
+fn batcher(test: &str, folder: &Path, broker: &Broker, moto: &Moto, open: Duration) -> Kept {
     let mut environment = environment(moto.endpoint(), KEY, KEY);
     environment.push(("KAFKA_BROKERS", broker.brokers()));
     let mut vector = std::process::Command::new("vector");
     if vector.arg("--version").stdout(Stdio::null()).status().is_err() {
         tests::skipped(test, "no vector on the PATH: its stand-in wrote the objects");
         let program = program("batcher");
+        environment.push(("BATCH_MILLIS", open.as_millis().to_string()));
         return Kept::start("batcher", folder, move || with(Command::new(&program), &environment));
     }
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vector/vector.yaml");
     let text = fs::read_to_string(file).expect("it is in vector/");
-    // A minute of trades passes in less than a second here.
-    let shortened = text.replace("timeout_secs: 75", "timeout_secs: 1");
-    assert_ne!(text, shortened, "the batch has another length");
+    let seconds = open.as_secs().clamp(1, 75);
+    let shortened = text.replace("timeout_secs: 75", &format!("timeout_secs: {seconds}"));
+    assert!(text.contains("timeout_secs: 75"), "the batch has another length");
     let config = folder.join("vector.yaml");
     fs::write(&config, shortened).expect("written");
     environment.extend([

@@ -88,9 +88,7 @@ impl Demo {
     }
 
     pub fn signal(&self, name: &str) {
-        let process = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-s", name, &process]).status();
-        assert!(sent.expect("kill starts").success());
+        crate::binary::signal(name, &self.child.id().to_string());
     }
 
     /// Waits until it has ended.

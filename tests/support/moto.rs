@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use serde_json::Value;
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::{http_client, python, skipped};
 
@@ -27,6 +28,8 @@ sys.stdin.read()";
 pub struct Moto {
     server: Child,
     endpoint: String,
+    /// Of its Kinesis: it says of itself that it is not safe for concurrency, and loses records.
+    turn: Mutex<()>,
 }
 
 impl Moto {
@@ -63,7 +66,7 @@ impl Moto {
         BufReader::new(stdout).read_line(&mut line).expect("a line");
         let endpoint = line.trim().to_owned();
         assert!(endpoint.starts_with("http://"), "moto did not start");
-        Some(Moto { server, endpoint })
+        Some(Moto { server, endpoint, turn: Mutex::new(()) })
     }
 
     /// Runs a script in moto's own Python, which has AWS's library for it.
@@ -72,6 +75,11 @@ impl Moto {
         let folder = python::environment("moto", PACKAGE).expect("a server of it runs");
         let mut python = Command::new(folder.join("bin/python"));
         python::run(python.args(["-c", script]).envs(environment)).expect("it succeeds");
+    }
+
+    /// Whoever calls Kinesis holds it meanwhile; [`Moto::call`] does.
+    pub async fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().await
     }
 
     pub fn endpoint(&self) -> &str {
@@ -91,6 +99,7 @@ impl Moto {
 
     /// An operation of a service that speaks the JSON protocol: `("sqs", "AmazonSQS.SendMessage")`.
     pub async fn call(&self, service: &str, target: &str, parameters: &Value) -> Value {
+        let _turn = if service == "kinesis" { Some(self.turn().await) } else { None };
         // moto finds the service by the scope of the signature, and checks nothing else of it.
         let scope = format!("{KEY}/20261120/{REGION}/{service}/aws4_request");
         let signature =
