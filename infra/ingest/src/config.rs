@@ -22,9 +22,9 @@ mod load;
 /// | `KAFKA_BROKERS` | `kafka.brokers` | required for Kafka | Kafka's bootstrap servers, `host:port` with commas between |
 /// | `KAFKA_SECURITY` | `kafka.security` | `plaintext` | `plaintext`, or `msk-iam`: TLS, and IAM's credentials as the AWS SDK finds them |
 /// | `KINESIS_STREAM` | `kinesis.stream` | required for Kinesis | the stream's name; `AWS_REGION` and the like are as the AWS SDK reads them |
-/// | `INGEST_EXCHANGE` | `feed.exchange` | required | the exchange: `binance` |
-/// | `INGEST_SYMBOLS` | `feed.symbols` | required | the exchange's own names of the instruments; with commas between in the variable |
-/// | `INGEST_STREAM` | `feed.stream` | `aggTrade` | `aggTrade` or `trade` (each fill of its own) |
+/// | `INGEST_EXCHANGE` | `feed.exchange` | required | the exchange: `binance`, `bybit` (linear contracts), `bybit-spot`, `deribit`, `coinbase`, `kraken` |
+/// | `INGEST_SYMBOLS` | `feed.symbols` | required | the exchange's own names of the instruments, with `-` for `/`; with commas between in the variable |
+/// | `INGEST_STREAM` | `feed.stream` | `aggTrade` | of `binance` alone: `aggTrade` or `trade` (each fill of its own) |
 /// | `INGEST_URL` | `feed.url` | the exchange's public one | base of the websocket's address: `wss://host[:port]` |
 /// | `INGEST_SILENCE_SECONDS` | `feed.silence_seconds` | 60 | connect anew when no trade of any of the symbols has come for so long |
 /// | `INGEST_HEALTH` | | none | address and port that tell `ingest --health` how its lines do: `127.0.0.1:9100` |
@@ -109,6 +109,11 @@ pub struct Feed {
     pub renew: Duration,
     /// How long the old connection is still read once its replacement is open.
     pub overlap: Duration,
+    /// A request that is not answered for so long is made again.
+    pub answer_within: Duration,
+    /// In what intervals the connection is kept, where that is the client's part; `None` is the
+    /// exchange's own.
+    pub keep_alive: Option<Duration>,
 }
 
 /// Which of an exchange's trade streams is read.
@@ -134,6 +139,8 @@ const SILENCE: Duration = Duration::from_secs(60);
 const RENEW: Duration = Duration::from_secs(23 * 60 * 60);
 /// Servers of one exchange may be a little apart; what both send is only a duplicate.
 const OVERLAP: Duration = Duration::from_secs(3);
+/// Answers take milliseconds.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 impl Config {
     /// To Kafka.
@@ -193,6 +200,8 @@ impl Feed {
             silence: SILENCE,
             renew: RENEW,
             overlap: OVERLAP,
+            answer_within: ANSWER_WITHIN,
+            keep_alive: None,
         }
     }
 

@@ -5,6 +5,7 @@
 //!
 //! * [`Config`]: what it can be told, and the table of settings.
 //! * [`run`]: all of it, until it is asked to stop.
+//! * [`plan`]: where it would connect, and what it would say there.
 //! * [`check_health`]: whether one that runs gets its lines acknowledged.
 
 use std::collections::HashMap;
@@ -32,7 +33,7 @@ pub use health::check as check_health;
 /// What a run did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Report {
-    /// Trades that the sockets brought.
+    /// Trades that the sockets brought, less those that were dropped as repeated.
     pub received: u64,
     /// Those of them that were acknowledged.
     pub published: u64,
@@ -47,6 +48,12 @@ pub struct Report {
     /// Places where ids are missing, and how many ids.
     pub gaps: u64,
     pub missing_ids: u64,
+    /// Broken connections of exchanges whose ids do not tell whether any are missing.
+    pub unproven: u64,
+    /// How often a channel was refused, or not granted in time.
+    pub refused_channels: u64,
+    /// Messages of a kind that is not known.
+    pub unknown: u64,
 }
 
 /// Runs until `shutdown`, then closes the sockets and waits until the rest is acknowledged.
@@ -101,6 +108,26 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
     }
 }
 
+/// Where each feed would connect, and each message that would subscribe it, a line each; connects
+/// nowhere.
+pub fn plan(config: &Config) -> anyhow::Result<String> {
+    let mut told = format!("lines go to {}\n", config.sink);
+    for feed in &config.feeds {
+        let terms = terms(feed)?;
+        let said = feed::plan(&terms);
+        told += &format!("{}: {}\n", feed.exchange, terms.url);
+        told.extend(said.iter().map(|message| format!("  {message}\n")));
+        if said.is_empty() {
+            told += "  nothing is said: the address subscribes\n";
+        }
+    }
+    Ok(told)
+}
+
+fn terms(feed: &Feed) -> anyhow::Result<venue::Terms> {
+    venue::terms(feed).map_err(|why| anyhow!("feed {}: {why}", feed.exchange))
+}
+
 /// Starts the feeds. Each stops the others when it ends, be it by a panic: half of ingest is worth
 /// a restart.
 fn start(
@@ -111,7 +138,7 @@ fn start(
     let mut paces = HashMap::new();
     let mut running = JoinSet::new();
     for feed in feeds {
-        let terms = venue::terms(&feed).map_err(|why| anyhow!("feed {}: {why}", feed.exchange))?;
+        let terms = terms(&feed)?;
         let pace = || Arc::new(feed::Pace::new(terms.connect_every));
         let pace = Arc::clone(paces.entry(feed.exchange).or_insert_with(pace));
         let (trades, stop) = (trades.clone(), stop.clone());
@@ -128,6 +155,7 @@ impl Report {
     fn log(&self, sink: &Sink) {
         let Report { received, published, resent, repeated, .. } = self;
         let Report { refused_frames, reconnects, gaps, missing_ids, .. } = self;
+        let Report { unproven, refused_channels, unknown, .. } = self;
         info!(
             received,
             published,
@@ -137,6 +165,9 @@ impl Report {
             reconnects,
             gaps,
             missing_ids,
+            unproven,
+            refused_channels,
+            unknown,
             "stopped: {published} of {received} trades are with {sink}"
         );
     }
@@ -152,5 +183,8 @@ impl AddAssign for Report {
         self.reconnects += other.reconnects;
         self.gaps += other.gaps;
         self.missing_ids += other.missing_ids;
+        self.unproven += other.unproven;
+        self.refused_channels += other.refused_channels;
+        self.unknown += other.unknown;
     }
 }

@@ -227,7 +227,7 @@ fn every_refusal_of_the_file_names_line_field_value_and_what_is_expected() {
         (
             "\"binance\"",
             "\"kraken\"",
-            "ingest.toml:8: feed.symbols: ingest does not connect to kraken yet, only to binance",
+            "ingest.toml:9: feed.stream: kraken has one stream of trades, not two: leave it away",
         ),
         (
             "\"ETHUSDT\"]",
@@ -320,6 +320,11 @@ fn every_refusal_of_a_variable_names_it() {
         let env: Vec<_> = [(variable, value)].into_iter().chain(ENV).collect();
         assert_eq!(load("", &env).expect_err(value), expected);
     }
+    let pair = [("INGEST_EXCHANGE", "kraken"), ("INGEST_SYMBOLS", "XBTUSD"), ENV[0]];
+    assert_eq!(
+        load("", &pair).expect_err("no pair"),
+        "INGEST_SYMBOLS: feed.symbols: XBTUSD is not a pair such as BTC-USD"
+    );
     let two = FILE.to_owned() + "[[feed]]\nexchange = \"binance\"\nsymbols = [\"XRPETH\"]\n";
     assert_eq!(
         load(&two, &[("INGEST_SYMBOLS", "BTCUSDT")]).expect_err("which of the two"),

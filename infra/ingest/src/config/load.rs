@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail, ensure};
-use market::Symbol;
+use market::{Exchange, Symbol};
 use serde::Deserialize;
 use tokio_tungstenite::tungstenite::http::Uri;
 use toml::Spanned;
@@ -288,6 +288,10 @@ impl RawFeed {
         let mut feed = Feed::new(exchange, read_symbols(symbols)?);
         if let Some(said) = &self.stream {
             feed.stream = read_stream(said)?;
+            if exchange != Exchange::Binance {
+                let why = format!("{exchange} has one stream of trades, not two: leave it away");
+                return Err(said.refuse("feed.stream", why));
+            }
         }
         if let Some(said) = &self.url {
             feed.url = Some(read_url(said)?);

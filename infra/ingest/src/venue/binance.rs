@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::Terms;
+use super::{MAX_TRADES, Repeats, Terms};
 use crate::config::{Feed, Stream};
 
 /// The host for market data only: it knows no accounts, and its port 443 passes most firewalls.
@@ -39,7 +39,14 @@ pub(super) fn terms(feed: &Feed) -> Result<Terms, String> {
             "{count} symbols make an address of {length} characters, above {MAX_URL}: {split}"
         ));
     }
-    Ok(Terms { url, connect_every: CONNECT_EVERY })
+    Ok(Terms {
+        url,
+        connect_every: CONNECT_EVERY,
+        max_message: MAX_TRADES,
+        subscription: None,
+        repeats: Repeats::PassedOn,
+        contiguous: true,
+    })
 }
 
 #[cfg(test)]
