@@ -25,6 +25,7 @@ mod load;
 /// | `INGEST_EXCHANGE` | `feed.exchange` | required | the exchange: `binance`, `bybit` (linear contracts), `bybit-spot`, `deribit`, `coinbase`, `kraken` |
 /// | `INGEST_SYMBOLS` | `feed.symbols` | required | the exchange's own names of the instruments, with `-` for `/`; with commas between in the variable |
 /// | `INGEST_STREAM` | `feed.stream` | `aggTrade` | of `binance` alone: `aggTrade` or `trade` (each fill of its own) |
+/// | `INGEST_BOOKS` | `feed.books` | `false` | `true`: order books too, as lines of the best levels each second |
 /// | `INGEST_URL` | `feed.url` | the exchange's public one | base of the websocket's address: `wss://host[:port]` |
 /// | `INGEST_SILENCE_SECONDS` | `feed.silence_seconds` | 60 | connect anew when no trade of any of the symbols has come for so long |
 /// | `INGEST_HEALTH` | | none | address and port that tell `ingest --health` how its lines do: `127.0.0.1:9100` |
@@ -101,6 +102,8 @@ pub struct Feed {
     pub exchange: Exchange,
     pub symbols: Vec<Symbol>,
     pub stream: Stream,
+    /// Whether order books are read as well.
+    pub books: bool,
     /// Base of the websocket's address; `None` is the exchange's public one.
     pub url: Option<String>,
     /// The connection is replaced when no trade has come for so long.
@@ -196,6 +199,7 @@ impl Feed {
             exchange,
             symbols,
             stream: Stream::AggTrade,
+            books: false,
             url: None,
             silence: SILENCE,
             renew: RENEW,

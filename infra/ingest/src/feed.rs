@@ -1,20 +1,21 @@
-//! One feed: one exchange's connection on one side, trades on the other; what the connection is
+//! One feed: one exchange's connection on one side, lines on the other; what the connection is
 //! told follows from what it brings. Knows nothing of Kafka.
 
 use std::sync::Arc;
 
-use market::Trade;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::Report;
 use crate::config::Feed;
+use crate::line::Line;
 use crate::venue::Terms;
 use link::{Link, Told};
 pub(crate) use pace::Pace;
 use reader::{Heard, Reader};
 
+mod books;
 mod connect;
 mod link;
 mod pace;
@@ -28,16 +29,16 @@ pub(crate) fn plan(terms: &Terms) -> Vec<String> {
     subscription.map_or(vec![], |terms| talk::Talk::plan(terms, Instant::now()))
 }
 
-/// Reads until `stop`, and hands every trade on. Waits when `trades` is full: then the socket is
+/// Reads until `stop`, and hands every line on. Waits when `lines` is full: then the socket is
 /// not read, and the exchange will close it, which shows as missing ids.
 pub(crate) async fn run(
     feed: Feed,
     terms: Terms,
     pace: Arc<Pace>,
-    trades: mpsc::Sender<Trade>,
+    lines: mpsc::Sender<Line>,
     stop: CancellationToken,
 ) -> Report {
-    let mut reader = Reader::new(&feed, &terms, trades);
+    let mut reader = Reader::new(&feed, &terms, lines);
     let mut link = Link::open(&feed, terms, pace);
     let mut breaks = 0;
     loop {
@@ -50,11 +51,12 @@ pub(crate) async fn run(
             breaks = link.breaks();
             reader.broke();
         }
-        let frame = match told {
-            Told::Frame(frame) => frame,
-            Told::Switched | Told::Tick => continue,
+        let heard = match told {
+            Told::Frame(frame) => reader.read(frame).await,
+            Told::Switched => reader.switched(),
+            Told::Tick => reader.look_around().await,
         };
-        match reader.read(frame).await {
+        match heard {
             Heard::Data => link.heard(),
             Heard::Closing => link.renew("the exchange is about to close it"),
             Heard::Ping { answer } => link.answer(answer).await,
@@ -64,6 +66,7 @@ pub(crate) async fn run(
                     reader.refuse(&text, &why);
                 }
             }
+            Heard::Broken(symbols) => link.again(&symbols),
             Heard::Nothing => {}
             Heard::Deaf => break,
         }

@@ -1,6 +1,7 @@
 //! Sockets -> trade lines -> Kafka: listens to exchanges and writes every trade to the topic
-//! `{exchange}.trades`, key = symbol, value = the trade line, timestamp = trade time; or to one
-//! Kinesis stream, partition key = symbol. Folds nothing, stores nothing, repairs nothing: what the
+//! `{exchange}.trades`, key = symbol, value = the trade line, timestamp = trade time; and what it
+//! is told of order books, as book lines to `{exchange}.books`; or both to one Kinesis stream,
+//! partition key = symbol. Folds nothing, stores nothing, repairs nothing: what the
 //! sockets miss shows as missing ids.
 //!
 //! * [`Config`]: what it can be told, and the table of settings.
@@ -23,6 +24,7 @@ mod backoff;
 mod config;
 mod feed;
 mod health;
+mod line;
 mod publish;
 mod undelivered;
 mod venue;
@@ -35,7 +37,9 @@ pub use health::check as check_health;
 pub struct Report {
     /// Trades that the sockets brought, less those that were dropped as repeated.
     pub received: u64,
-    /// Those of them that were acknowledged.
+    /// Lines of books that were made of what the sockets brought.
+    pub book_lines: u64,
+    /// Lines that were acknowledged, of trades and books.
     pub published: u64,
     /// Sendings beyond a line's first.
     pub resent: u64,
@@ -52,6 +56,8 @@ pub struct Report {
     pub unproven: u64,
     /// How often a channel was refused, or not granted in time.
     pub refused_channels: u64,
+    /// How often a book was out of step with its exchange's, and asked for anew.
+    pub broken_books: u64,
     /// Messages of a kind that is not known.
     pub unknown: u64,
 }
@@ -75,7 +81,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
         None => None,
     };
     let stop = shutdown.child_token();
-    let (sender, trades) = mpsc::channel(queued.max(1));
+    let (sender, lines) = mpsc::channel(queued.max(1));
     let mut running = start(feeds, sender, &stop)?;
     let give_up = async {
         stop.cancelled().await;
@@ -83,8 +89,8 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
         tokio::time::sleep(drain).await;
     };
     let published = match &sink {
-        Sink::Kafka(kafka) => publish::run(kafka, trades, &pulse, give_up).await?,
-        Sink::Kinesis(kinesis) => publish::kinesis::run(kinesis, trades, &pulse, give_up).await?,
+        Sink::Kafka(kafka) => publish::run(kafka, lines, &pulse, give_up).await?,
+        Sink::Kinesis(kinesis) => publish::kinesis::run(kinesis, lines, &pulse, give_up).await?,
     };
 
     let mut report =
@@ -132,7 +138,7 @@ fn terms(feed: &Feed) -> anyhow::Result<venue::Terms> {
 /// a restart.
 fn start(
     feeds: Vec<Feed>,
-    trades: mpsc::Sender<market::Trade>,
+    lines: mpsc::Sender<line::Line>,
     stop: &CancellationToken,
 ) -> anyhow::Result<JoinSet<Report>> {
     let mut paces = HashMap::new();
@@ -141,11 +147,11 @@ fn start(
         let terms = terms(&feed)?;
         let pace = || Arc::new(feed::Pace::new(terms.connect_every));
         let pace = Arc::clone(paces.entry(feed.exchange).or_insert_with(pace));
-        let (trades, stop) = (trades.clone(), stop.clone());
+        let (lines, stop) = (lines.clone(), stop.clone());
         info!("{} from {}: {} symbols", feed.exchange, feed.base_url(), feed.symbols.len());
         running.spawn(async move {
             let _stop_all = stop.clone().drop_guard();
-            feed::run(feed, terms, pace, trades, stop).await
+            feed::run(feed, terms, pace, lines, stop).await
         });
     }
     Ok(running)
@@ -153,11 +159,13 @@ fn start(
 
 impl Report {
     fn log(&self, sink: &Sink) {
-        let Report { received, published, resent, repeated, .. } = self;
+        let Report { received, book_lines, published, resent, repeated, .. } = self;
         let Report { refused_frames, reconnects, gaps, missing_ids, .. } = self;
-        let Report { unproven, refused_channels, unknown, .. } = self;
+        let lines = received + book_lines;
+        let Report { unproven, refused_channels, broken_books, unknown, .. } = self;
         info!(
             received,
+            book_lines,
             published,
             resent,
             repeated,
@@ -167,8 +175,9 @@ impl Report {
             missing_ids,
             unproven,
             refused_channels,
+            broken_books,
             unknown,
-            "stopped: {published} of {received} trades are with {sink}"
+            "stopped: {published} of {lines} lines are with {sink}"
         );
     }
 }
@@ -185,6 +194,8 @@ impl AddAssign for Report {
         self.missing_ids += other.missing_ids;
         self.unproven += other.unproven;
         self.refused_channels += other.refused_channels;
+        self.book_lines += other.book_lines;
+        self.broken_books += other.broken_books;
         self.unknown += other.unknown;
     }
 }

@@ -16,6 +16,9 @@ mod kraken;
 /// A thousand times the largest trade message; what is larger is not meant for us.
 const MAX_TRADES: usize = 1 << 20;
 
+/// Snapshots of whole books have some megabytes.
+const MAX_BOOKS: usize = 16 << 20;
+
 /// The terms of one feed's connections.
 #[derive(Debug, Clone)]
 pub(crate) struct Terms {
@@ -117,6 +120,22 @@ pub(crate) fn terms(feed: &Feed) -> Result<Terms, String> {
         *by_default = every;
     }
     Ok(terms)
+}
+
+/// The longest message that a feed is meant to get.
+fn max_message(feed: &Feed) -> usize {
+    if feed.books { MAX_BOOKS } else { MAX_TRADES }
+}
+
+/// One channel for each symbol, as `name` calls it.
+fn channels(feed: &Feed, carries: Carries, name: impl Fn(&Symbol) -> String) -> Vec<Channel> {
+    let channel = |symbol: &Symbol| Channel { name: name(symbol), symbol: symbol.clone(), carries };
+    feed.symbols.iter().map(channel).collect()
+}
+
+/// The same, if the feed asks for books.
+fn books(feed: &Feed, name: impl Fn(&Symbol) -> String) -> Vec<Channel> {
+    if feed.books { channels(feed, Carries::Book, name) } else { vec![] }
 }
 
 /// Fails with what to do if one connection cannot carry that many channels.

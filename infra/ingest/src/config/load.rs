@@ -135,6 +135,7 @@ struct FileFeed {
     exchange: Option<Spanned<String>>,
     symbols: Option<Vec<Spanned<String>>>,
     stream: Option<Spanned<String>>,
+    books: Option<Spanned<bool>>,
     url: Option<Spanned<String>>,
     silence_seconds: Option<Spanned<i64>>,
 }
@@ -195,6 +196,7 @@ impl Lines<'_> {
             exchange: feed.exchange.map(|said| self.said(said)),
             symbols: feed.symbols.map(symbols),
             stream: feed.stream.map(|said| self.said(said)),
+            books: feed.books.map(|said| self.said(said)),
             url: feed.url.map(|said| self.said(said)),
             silence: feed.silence_seconds.map(|said| self.said(said)),
         }
@@ -217,6 +219,7 @@ struct RawFeed {
     exchange: Option<Said<String>>,
     symbols: Option<Vec<Said<String>>>,
     stream: Option<Said<String>>,
+    books: Option<Said<bool>>,
     url: Option<Said<String>>,
     silence: Option<Said<i64>>,
 }
@@ -251,6 +254,7 @@ impl RawFeed {
             exchange: env("INGEST_EXCHANGE"),
             symbols: env("INGEST_SYMBOLS").map(split),
             stream: env("INGEST_STREAM"),
+            books: env("INGEST_BOOKS").map(read_books).transpose()?,
             url: env("INGEST_URL"),
             silence: seconds_of_env(env, "INGEST_SILENCE_SECONDS", "feed.silence_seconds")?,
         })
@@ -262,6 +266,7 @@ impl RawFeed {
             exchange: self.exchange.or(other.exchange),
             symbols: self.symbols.or(other.symbols),
             stream: self.stream.or(other.stream),
+            books: self.books.or(other.books),
             url: self.url.or(other.url),
             silence: self.silence.or(other.silence),
         }
@@ -272,6 +277,7 @@ impl RawFeed {
         let texts = [&self.exchange, &self.stream, &self.url].into_iter().flatten();
         let symbol = self.symbols.iter().flatten();
         let origins = texts.chain(symbol).map(|said| said.origin.as_str());
+        let origins = origins.chain(self.books.iter().map(|said| said.origin.as_str()));
         origins.chain(self.silence.iter().map(|said| said.origin.as_str())).next()
     }
 
@@ -293,6 +299,7 @@ impl RawFeed {
                 return Err(said.refuse("feed.stream", why));
             }
         }
+        feed.books = self.books.is_some_and(|said| said.value);
         if let Some(said) = &self.url {
             feed.url = Some(read_url(said)?);
         }
@@ -321,6 +328,15 @@ fn read_stream(said: &Said<String>) -> anyhow::Result<Stream> {
         "trade" => Ok(Stream::Trade),
         other => {
             Err(said.refuse("feed.stream", format!("{other:?} is neither aggTrade nor trade")))
+        }
+    }
+}
+
+fn read_books(said: Said<String>) -> anyhow::Result<Said<bool>> {
+    match said.value.parse() {
+        Ok(value) => Ok(Said { value, origin: said.origin }),
+        Err(_) => {
+            Err(said.refuse("feed.books", format!("{:?} is neither true nor false", said.value)))
         }
     }
 }

@@ -22,6 +22,8 @@ use crate::venue::{Subscription, Terms};
 const STABLE: Duration = Duration::from_secs(60);
 /// How often the time-outs are looked at; they are seconds.
 const TICK: Duration = Duration::from_millis(250);
+/// A socket that always has something to say must not keep us from saying that we are there.
+const SPEAK_WITHIN: Duration = Duration::from_secs(2);
 /// Feeds are renewed up to this part of the age later, so that they do not all go at once.
 const RENEW_JITTER: f64 = 0.02;
 
@@ -40,6 +42,8 @@ pub(super) struct Link {
     switched: bool,
     refused_channels: u64,
     tick: Interval,
+    /// When it was last looked what is to be said.
+    spoke: Instant,
     /// When something was last passed on.
     passed: Instant,
 }
@@ -98,6 +102,7 @@ impl Link {
             switched: false,
             refused_channels: 0,
             tick,
+            spoke: Instant::now(),
             passed: Instant::now(),
         };
         link.connect();
@@ -128,6 +133,9 @@ impl Link {
 
     async fn wait(&mut self) -> Told {
         loop {
+            if self.spoke.elapsed() >= SPEAK_WITHIN {
+                self.speak().await;
+            }
             // Reading goes first: with the tick it would otherwise be decided that the old
             // connection is dispensable while it still has something to say.
             let event = tokio::select! {
@@ -206,6 +214,12 @@ impl Link {
         let Some(complaints) = refused else { return false };
         self.complain(complaints);
         true
+    }
+
+    /// Subscribes the books of these symbols anew.
+    pub(super) fn again(&mut self, symbols: &[market::Symbol]) {
+        let Some(talk) = self.talk() else { return };
+        symbols.iter().for_each(|symbol| talk.again(symbol, Instant::now()));
     }
 
     /// Says goodbye, and waits a little for the answer.
@@ -321,6 +335,7 @@ impl Link {
     /// Says what is due on both connections.
     async fn speak(&mut self) {
         let now = Instant::now();
+        self.spoke = now;
         if let Next::Waiting { connection, .. } = &mut self.next
             && let Some(text) = connection.talk.as_mut().and_then(|talk| talk.next(now))
             && let Err(why) = say(&mut connection.socket, text).await

@@ -1,5 +1,5 @@
-//! What a feed's frames say: trades, checked for repetition and for missing ids, and what the
-//! connection must be told; keeps no connection itself, and knows nothing of Kafka.
+//! What a feed's frames say: trades, checked for repetition and for missing ids, books, and what
+//! the connection must be told; keeps no connection itself, and knows nothing of Kafka.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -12,9 +12,11 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message as Frame;
 use tracing::warn;
 
+use super::books::{Books, Outcome};
 use super::track::Track;
 use crate::Report;
 use crate::config::Feed;
+use crate::line::Line;
 use crate::venue::{Repeats, Terms};
 
 /// Unreadable frames that are logged within one minute; if an exchange changed its format, all of
@@ -48,15 +50,18 @@ pub(super) enum Heard {
         why: String,
         text: String,
     },
+    /// Books of these symbols are not known any more.
+    Broken(Vec<Symbol>),
     Nothing,
-    /// Nobody takes trades any more.
+    /// Nobody takes lines any more.
     Deaf,
 }
 
 pub(super) struct Reader {
     exchange: Exchange,
     repeats: Repeats,
-    trades: mpsc::Sender<Trade>,
+    lines: mpsc::Sender<Line>,
+    books: Option<Books>,
     /// Every symbol that was asked for, and any other that came.
     tracks: HashMap<Symbol, Track>,
     contiguous: bool,
@@ -69,11 +74,12 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new(feed: &Feed, terms: &Terms, trades: mpsc::Sender<Trade>) -> Reader {
+    pub(super) fn new(feed: &Feed, terms: &Terms, lines: mpsc::Sender<Line>) -> Reader {
         Reader {
             exchange: feed.exchange,
             repeats: terms.repeats,
-            trades,
+            lines,
+            books: Books::of(feed),
             tracks: feed.symbols.iter().map(|name| (name.clone(), Track::default())).collect(),
             contiguous: terms.contiguous,
             unknown: HashSet::new(),
@@ -100,7 +106,13 @@ impl Reader {
                 self.refuse(text, &refused.join("; "));
                 self.hand_on(trades).await
             }
-            Ok(Message::Heartbeat { newest: Some((symbol, id)) }) => self.announce(symbol, id),
+            Ok(Message::Heartbeat { newest: Some((symbol, id)) }) => {
+                self.announce(symbol, id).await
+            }
+            Ok(Message::Books(updates)) => {
+                let outcome = self.books.as_mut().map(|books| books.apply(updates));
+                self.hand_on_books(outcome.unwrap_or_default()).await
+            }
             Ok(Message::Ping { answer }) => Heard::Ping { answer },
             Ok(Message::Ack { request, channels }) => Heard::Granted { request, channels },
             Ok(Message::Refused { request, channel, why }) => {
@@ -109,25 +121,51 @@ impl Reader {
             Ok(Message::Closing) => Heard::Closing,
             Ok(Message::Unknown { kind }) => self.wonder(kind, text),
             // Of the connection's life a heartbeat without an id says no more than a ping, and
-            // nothing of the other two was asked for.
-            Ok(
-                Message::Heartbeat { newest: None }
-                | Message::Books(_)
-                | Message::Context(_)
-                | Message::Other,
-            ) => Heard::Nothing,
+            // nothing of the rest was asked for.
+            Ok(Message::Heartbeat { newest: None } | Message::Context(_) | Message::Other) => {
+                Heard::Nothing
+            }
             Err(why) => self.refuse(text, &why),
         }
     }
 
+    /// The connection is another one, or none: what is known of books was the old one's.
+    pub(super) fn switched(&mut self) -> Heard {
+        self.books.iter_mut().for_each(Books::reset);
+        Heard::Nothing
+    }
+
+    /// A little time has passed.
+    pub(super) async fn look_around(&mut self) -> Heard {
+        let Ok(now) = self.now() else { return Heard::Nothing };
+        let outcome = self.books.as_mut().map(|books| books.advance(now));
+        self.hand_on_books(outcome.unwrap_or_default()).await
+    }
+
+    async fn hand_on_books(&mut self, Outcome { lines, broken }: Outcome) -> Heard {
+        for line in lines {
+            self.report.book_lines += 1;
+            if self.lines.send(Line::Book(Box::new(line))).await.is_err() {
+                return Heard::Deaf;
+            }
+        }
+        self.report.broken_books += broken.len() as u64;
+        if broken.is_empty() { Heard::Nothing } else { Heard::Broken(broken) }
+    }
+
     fn decode(&mut self, text: &str) -> Result<Message, LineError> {
+        let received = self.now()?;
+        self.exchange.decode(text, received)
+    }
+
+    fn now(&mut self) -> Result<Time, LineError> {
         // A clock that is set back to 1970 while this runs must not cost a trade: the receive time
         // decides nothing, so the last good one serves.
         let now = Time::from_micros(chrono::Utc::now().timestamp_micros());
         let received = now.or_else(|why| self.received.ok_or(why));
         let received = received.map_err(|why| market::trade::field_error("received", why))?;
         self.received = Some(received);
-        self.exchange.decode(text, received)
+        Ok(received)
     }
 
     async fn hand_on(&mut self, trades: Vec<Trade>) -> Heard {
@@ -136,7 +174,7 @@ impl Reader {
                 continue;
             }
             self.report.received += 1;
-            if self.trades.send(trade).await.is_err() {
+            if self.lines.send(Line::Trade(trade)).await.is_err() {
                 return Heard::Deaf;
             }
         }
@@ -163,11 +201,13 @@ impl Reader {
     }
 
     /// The exchange says what the newest trade is: one that did not come is missing.
-    fn announce(&mut self, symbol: Symbol, newest: u64) -> Heard {
+    async fn announce(&mut self, symbol: Symbol, newest: u64) -> Heard {
         if let Seen::Gap { missing } =
             self.tracks.entry(symbol.clone()).or_default().announce(newest)
         {
             self.miss(&symbol, missing, newest);
+            let outcome = self.books.as_mut().map(|books| books.doubt(&symbol));
+            return self.hand_on_books(outcome.unwrap_or_default()).await;
         }
         Heard::Data
     }

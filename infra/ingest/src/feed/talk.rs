@@ -187,7 +187,12 @@ impl Talk {
         } else if self.terms.answer != Answer::Each {
             self.ask_again(&others, now, false);
         }
-        Some(meant.into_iter().map(|channel| self.fail(channel, why, now, random)).collect())
+        let complaints = meant.into_iter().map(|channel| {
+            // It must not be the ruin of others once more.
+            self.states[channel].alone = true;
+            self.fail(channel, why, now, random)
+        });
+        Some(complaints.collect())
     }
 
     /// What was not answered in time.

@@ -7,9 +7,11 @@
 
 use std::time::Duration;
 
-use market::{Exchange, Symbol};
+use market::Exchange;
 
-use super::{Answer, Carries, Channel, MAX_TRADES, Repeats, Subscription, Terms, Verb, quoted};
+use super::{
+    Answer, Carries, Repeats, Subscription, Terms, Verb, books, channels, max_message, quoted,
+};
 use crate::config::Feed;
 
 pub(super) const BASE_URL: &str = "wss://stream.bybit.com";
@@ -27,12 +29,9 @@ const CONNECT_EVERY: Duration = Duration::from_millis(750);
 
 pub(super) fn terms(feed: &Feed) -> Result<Terms, String> {
     let market = if feed.exchange == Exchange::BybitSpot { "spot" } else { "linear" };
-    let trades = |symbol: &Symbol| Channel {
-        name: format!("publicTrade.{symbol}"),
-        symbol: symbol.clone(),
-        carries: Carries::Trades,
-    };
-    let channels: Vec<_> = feed.symbols.iter().map(trades).collect();
+    let mut channels = channels(feed, Carries::Trades, |symbol| format!("publicTrade.{symbol}"));
+    // Of 50 levels, the fewest above the one.
+    channels.extend(books(feed, |symbol| format!("orderbook.50.{symbol}")));
     let length: usize = channels.iter().map(|channel| channel.name.len() + 3).sum();
     if length > MAX_TOPICS {
         let split = "split the symbols over several feeds";
@@ -41,7 +40,7 @@ pub(super) fn terms(feed: &Feed) -> Result<Terms, String> {
     Ok(Terms {
         url: format!("{}/v5/public/{market}", feed.base_url()),
         connect_every: CONNECT_EVERY,
-        max_message: MAX_TRADES,
+        max_message: max_message(feed),
         subscription: Some(Subscription {
             channels,
             opening: None,

@@ -7,10 +7,9 @@
 
 use std::time::Duration;
 
-use market::Symbol;
-
 use super::{
-    Answer, Carries, Channel, MAX_TRADES, Repeats, Subscription, Terms, Verb, check_count, quoted,
+    Answer, Carries, Repeats, Subscription, Terms, Verb, books, channels, check_count, max_message,
+    quoted,
 };
 use crate::config::Feed;
 
@@ -25,21 +24,16 @@ const SAY_EVERY: Duration = Duration::from_millis(250);
 const CONNECT_EVERY: Duration = Duration::from_millis(500);
 
 pub(super) fn terms(feed: &Feed) -> Result<Terms, String> {
-    let channel = |kind: &str, carries: Carries| {
-        let of = move |symbol: &Symbol| Channel {
-            name: format!("{kind}.{symbol}"),
-            symbol: symbol.clone(),
-            carries,
-        };
-        feed.symbols.iter().map(of).collect::<Vec<_>>()
-    };
-    let channels =
-        [channel("matches", Carries::Trades), channel("heartbeat", Carries::Heartbeat)].concat();
+    let mut channels = [("matches", Carries::Trades), ("heartbeat", Carries::Heartbeat)]
+        .map(|(kind, carries)| channels(feed, carries, |symbol| format!("{kind}.{symbol}")))
+        .concat();
+    // `level2` would need an account.
+    channels.extend(books(feed, |symbol| format!("level2_batch.{symbol}")));
     check_count(&channels, MAX_CHANNELS)?;
     Ok(Terms {
         url: feed.base_url().to_owned(),
         connect_every: CONNECT_EVERY,
-        max_message: MAX_TRADES,
+        max_message: max_message(feed),
         subscription: Some(Subscription {
             channels,
             opening: None,

@@ -7,10 +7,9 @@
 
 use std::time::Duration;
 
-use market::Symbol;
-
 use super::{
-    Answer, Carries, Channel, MAX_TRADES, Repeats, Subscription, Terms, Verb, check_count, quoted,
+    Answer, Carries, Repeats, Subscription, Terms, Verb, books, channels, check_count, max_message,
+    quoted,
 };
 use crate::config::Feed;
 
@@ -29,17 +28,13 @@ const HEARTBEAT: &str =
 const CONNECT_EVERY: Duration = Duration::from_millis(1_000);
 
 pub(super) fn terms(feed: &Feed) -> Result<Terms, String> {
-    let trades = |symbol: &Symbol| Channel {
-        name: format!("trades.{symbol}.100ms"),
-        symbol: symbol.clone(),
-        carries: Carries::Trades,
-    };
-    let channels: Vec<_> = feed.symbols.iter().map(trades).collect();
+    let mut channels = channels(feed, Carries::Trades, |symbol| format!("trades.{symbol}.100ms"));
+    channels.extend(books(feed, |symbol| format!("book.{symbol}.100ms")));
     check_count(&channels, MAX_CHANNELS)?;
     Ok(Terms {
         url: format!("{}/ws/api/v2", feed.base_url()),
         connect_every: CONNECT_EVERY,
-        max_message: MAX_TRADES,
+        max_message: max_message(feed),
         subscription: Some(Subscription {
             channels,
             opening: Some(HEARTBEAT.to_owned()),

@@ -9,7 +9,8 @@ use std::time::Duration;
 use market::{Exchange, Symbol};
 
 use super::{
-    Answer, Carries, Channel, MAX_TRADES, Repeats, Subscription, Terms, Verb, check_count, quoted,
+    Answer, Carries, Repeats, Subscription, Terms, Verb, books, channels, check_count, max_message,
+    quoted,
 };
 use crate::config::Feed;
 
@@ -26,13 +27,15 @@ const PING: (Duration, &str) = (Duration::from_secs(30), r#"{"method":"ping"}"#)
 const CONNECT_EVERY: Duration = Duration::from_secs(5);
 
 pub(super) fn terms(feed: &Feed) -> Result<Terms, String> {
-    let trades = |symbol: &Symbol| channel("trade", symbol, Carries::Trades);
-    let channels = feed.symbols.iter().map(trades).collect::<Result<Vec<_>, _>>()?;
+    feed.symbols.iter().try_for_each(check_pair)?;
+    let pair = |symbol: &Symbol| Exchange::Kraken.spelling(symbol).into_owned();
+    let mut channels = channels(feed, Carries::Trades, |symbol| format!("trade.{}", pair(symbol)));
+    channels.extend(books(feed, |symbol| format!("book.{}", pair(symbol))));
     check_count(&channels, MAX_CHANNELS)?;
     Ok(Terms {
         url: format!("{}/v2", feed.base_url()),
         connect_every: CONNECT_EVERY,
-        max_message: MAX_TRADES,
+        max_message: max_message(feed),
         subscription: Some(Subscription {
             channels,
             opening: None,
@@ -47,12 +50,11 @@ pub(super) fn terms(feed: &Feed) -> Result<Terms, String> {
     })
 }
 
-fn channel(kind: &str, symbol: &Symbol, carries: Carries) -> Result<Channel, String> {
-    let pair = Exchange::Kraken.spelling(symbol);
-    if symbol.as_str().split('-').filter(|part| !part.is_empty()).count() != 2 {
-        return Err(format!("{symbol} is not a pair such as BTC-USD"));
+fn check_pair(symbol: &Symbol) -> Result<(), String> {
+    match symbol.as_str().split('-').collect::<Vec<_>>()[..] {
+        [base, quote] if !base.is_empty() && !quote.is_empty() => Ok(()),
+        _ => Err(format!("{symbol} is not a pair such as BTC-USD")),
     }
-    Ok(Channel { name: format!("{kind}.{pair}"), symbol: symbol.clone(), carries })
 }
 
 fn say(verb: Verb, id: u64, channels: &[&str]) -> String {
@@ -64,8 +66,12 @@ fn say(verb: Verb, id: u64, channels: &[&str]) -> String {
     let pairs = quoted(channels.iter().filter_map(|name| Some(name.split_once('.')?.1)));
     // The last trades before are known, or their ids show that they are not.
     let more = match (kind, verb) {
-        ("trade", Verb::Subscribe) => r#","snapshot":false"#,
-        _ => "",
+        ("trade", Verb::Subscribe) => r#","snapshot":false"#.to_owned(),
+        ("book", _) => {
+            let depth = Exchange::Kraken.book_depth();
+            depth.map_or(String::new(), |depth| format!(r#","depth":{depth}"#))
+        }
+        _ => String::new(),
     };
     format!(
         r#"{{"method":"{method}","params":{{"channel":"{kind}","symbol":[{pairs}]{more}}},"req_id":{id}}}"#
