@@ -7,13 +7,15 @@ use std::future::Future;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use market::Exchange as Name;
+use market::{BookLine, Exchange as Name};
 
 use broker::Broker;
 use exchange::{Exchange, Session};
-use running::start;
+use running::{config, start};
 use venue::{VENUES, Venue};
 
+#[path = "ingest/books.rs"]
+mod books;
 #[path = "ingest/broker.rs"]
 #[expect(dead_code, reason = "it is shared with the tests of Binance's feed")]
 mod broker;
@@ -28,9 +30,16 @@ mod venue;
 
 /// Plays a scene at every exchange, all at once: some make ingest wait.
 async fn everywhere<F: Future<Output = ()>>(scene: impl Fn(Venue, Exchange, Broker) -> F) {
+    everywhere_with(Venue::topic, scene).await;
+}
+
+async fn everywhere_with<F: Future<Output = ()>>(
+    topic: impl Fn(&Venue) -> String,
+    scene: impl Fn(Venue, Exchange, Broker) -> F,
+) {
     let play = |venue: &Venue| {
-        let (venue, scene) = (*venue, &scene);
-        async move { scene(venue, Exchange::start().await, Broker::with(&venue.topic())).await }
+        let (venue, topic, scene) = (*venue, topic(venue), &scene);
+        async move { scene(venue, Exchange::start().await, Broker::with(&topic)).await }
     };
     join_all(VENUES.iter().map(play)).await;
 }
@@ -63,7 +72,7 @@ async fn trades_in_disorder_are_all_there_and_a_hole_is_counted() {
         let running = start(venue.config(&exchange, &broker));
         let mut session = exchange.session().await;
         venue.subscribe(&mut session).await;
-        [1, 2, 2, 4, 3, 6].map(|id| session.send(venue.trade(id)));
+        [1, 2, 2, 4, 3, 6].iter().for_each(|id| session.send(venue.trade(*id)));
         session.read_so_far().await;
         let report = running.stop().await.expect("a clean end");
         assert_eq!(venue.lines(&broker, report.published).await, venue.expected([1, 2, 3, 4, 6]));
@@ -89,7 +98,7 @@ async fn a_connection_that_falls_silent_is_replaced() {
                 let mut other = exchange.session().await;
                 let serve = venue.subscribe(&mut other);
                 if tokio::time::timeout(Duration::from_secs(20), serve).await.is_ok() {
-                    [1, 2].map(|id| other.send(venue.trade(id)));
+                    (1..=2).for_each(|id| other.send(venue.trade(id)));
                 }
                 others.push(other);
             }
@@ -114,7 +123,7 @@ async fn a_channel_that_is_refused_or_dropped_comes_later_and_the_others_go_on()
         let mut session = exchange.session().await;
         let [good, bad] = venue.symbols;
         venue.settle(&mut session, venue.channels(), Some(bad)).await;
-        [1, 2].map(|id| session.send(venue.trade(id)));
+        (1..=2).for_each(|id| session.send(venue.trade(id)));
         let late: BTreeSet<_> = venue.channels();
         let bad_pair = bad.replace('-', "/");
         let late = late.into_iter().filter(|it| it.contains(bad) || it.contains(&bad_pair));
@@ -127,7 +136,9 @@ async fn a_channel_that_is_refused_or_dropped_comes_later_and_the_others_go_on()
         let expected: Vec<_> = expected.map(|(name, id)| (name.to_owned(), id)).into();
         assert_eq!(venue.lines(&broker, report.published).await, expected);
         let kinds = if venue.name == Name::Coinbase { 2 } else { 1 };
-        assert_eq!((report.refused_channels, report.reconnects), (kinds, 0), "{venue:?}");
+        // The first time it may be asked for again before the others are granted.
+        assert!(report.refused_channels >= kinds, "{venue:?}: {report:?}");
+        assert_eq!((report.refused_frames, report.reconnects), (0, 0), "{venue:?}");
     })
     .await;
 }
@@ -168,7 +179,7 @@ async fn unknown_messages_are_counted_and_cost_nothing() {
             Name::Coinbase => r#"{"type":"moon"}"#,
             Name::Kraken => r#"{"channel":"moon","data":[]}"#,
         };
-        [unknown; 3].map(|text| session.send(text));
+        (0..3).for_each(|_| session.send(unknown));
         session.send(venue.trade(2));
         session.read_so_far().await;
         let report = running.stop().await.expect("a clean end");
@@ -258,4 +269,106 @@ async fn coinbases_heartbeat_shows_a_trade_that_never_came() {
     let report = running.stop().await.expect("a clean end");
     assert_eq!(venue.lines(&broker, report.published).await, venue.expected([8, 11]));
     assert_eq!((report.gaps, report.missing_ids), (1, 2));
+}
+
+/// The best bids of the lines on the topic, each run of equal ones once.
+async fn best_bids(broker: &Broker, count: u64) -> Vec<String> {
+    let mut bids = Vec::new();
+    for _ in 0..count {
+        let record = broker.record().await;
+        let line = BookLine::from_line(&record.value).expect("a book's line");
+        assert_eq!(record.key, line.symbol.as_str());
+        assert_eq!(record.millis, Some(line.time.micros() / 1_000));
+        bids.push(line.bids[0].0.value().to_string());
+    }
+    bids.dedup();
+    bids
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_book_is_asked_for_anew_and_no_line_reaches_across() {
+    for venue in VENUES {
+        let (mut exchange, broker) = (Exchange::start().await, Broker::with(&venue.books_topic()));
+        let mut config = venue.config(&exchange, &broker);
+        config.feeds[0].books = true;
+        let running = start(config);
+        let mut session = exchange.session().await;
+        let mut channels = venue.channels();
+        channels.extend(venue.symbols.map(|symbol| venue.book_channel(symbol)));
+        venue.settle(&mut session, channels, None).await;
+        session.send(venue.snapshot(10, "43000.1"));
+        session.send(venue.change(10, 11, "43000.2", Duration::from_millis(1_500)));
+        // Its second is not over when the next one shows that something is lost.
+        session.send(venue.hole("43000.3", Duration::from_millis(1_600)));
+        session.send(venue.change(13, 14, "43000.4", Duration::from_secs(3)));
+        for verb in ["unsubscribe", "subscribe"] {
+            let text = venue.heard(&mut session).await;
+            let said = text.contains("unsubscribe");
+            assert_eq!(said, verb == "unsubscribe", "{venue:?}: {text}");
+            assert!(text.contains(venue.book_kind()), "{venue:?}: {text}");
+            venue.grant(&session, &text);
+        }
+        session.send(venue.snapshot(20, "43000.5"));
+        session.send(venue.change(20, 21, "43000.6", Duration::from_secs(3)));
+        session.read_so_far().await;
+        let report = running.stop().await.expect("a clean end");
+        assert_eq!((report.published, report.broken_books), (report.book_lines, 1), "{venue:?}");
+        let bids = best_bids(&broker, report.book_lines).await;
+        assert_eq!(bids, ["43000.1", "43000.5"], "{venue:?}");
+        assert_eq!((report.refused_frames, report.refused_channels), (0, 0), "{venue:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_cut_a_book_begins_anew() {
+    everywhere_with(Venue::books_topic, async |venue, mut exchange, broker| {
+        let mut config = venue.config(&exchange, &broker);
+        config.feeds[0].books = true;
+        let running = start(config);
+        let mut channels = venue.channels();
+        channels.extend(venue.symbols.map(|symbol| venue.book_channel(symbol)));
+        let mut first = exchange.session().await;
+        venue.settle(&mut first, channels.clone(), None).await;
+        first.send(venue.snapshot(10, "43000.1"));
+        first.send(venue.change(10, 11, "43000.2", Duration::from_millis(1_500)));
+        first.read_so_far().await;
+        first.cut();
+        let mut second = exchange.session().await;
+        venue.settle(&mut second, channels, None).await;
+        // Without a snapshot this says nothing.
+        second.send(venue.change(11, 12, "43000.3", Duration::from_secs(3)));
+        second.send(venue.snapshot(20, "43000.5"));
+        second.send(venue.change(20, 21, "43000.6", Duration::from_secs(3)));
+        second.read_so_far().await;
+        let report = running.stop().await.expect("a clean end");
+        let bids = best_bids(&broker, report.book_lines).await;
+        assert_eq!(bids, ["43000.1", "43000.5"], "{venue:?}");
+        assert_eq!((report.broken_books, report.reconnects), (0, 1), "{venue:?}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn binances_books_are_whole_each_time_and_a_line_comes_without_another_change() {
+    let (mut exchange, broker) = (Exchange::start().await, Broker::with("binance.books"));
+    let mut config = config(&exchange, &broker);
+    config.feeds[0].books = true;
+    let running = start(config);
+    let session = exchange.session().await;
+    let streams = "btcusdt@aggTrade/ethusdt@aggTrade/btcusdt@depth20@100ms/ethusdt@depth20@100ms";
+    assert!(session.address.contains(streams), "{}", session.address);
+    let same = async {
+        for id in 160_u64.. {
+            session.send(format!(
+                r#"{{"stream":"btcusdt@depth20@100ms","data":{{"lastUpdateId":{id},"bids":[["43000.1","1"]],"asks":[["43000.9","1"]]}}}}"#
+            ));
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::select! {
+        bids = best_bids(&broker, 1) => assert_eq!(bids, ["43000.1"]),
+        () = same => {}
+    }
+    let report = running.stop().await.expect("a clean end");
+    assert_eq!((report.published, report.broken_books), (report.book_lines, 0));
 }

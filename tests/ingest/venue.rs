@@ -205,9 +205,15 @@ impl Venue {
             };
             let some_bad = asked.channels.iter().any(is_bad);
             let settled = |name: &&String| is_bad(name) || !(whole && some_bad);
-            asked.channels.iter().filter(settled).for_each(|name| drop(channels.remove(name)));
+            channels.retain(|name| !asked.channels.iter().filter(settled).any(|it| it == name));
             answers.into_iter().for_each(|answer| session.send(answer));
         }
+    }
+
+    /// Grants one request.
+    pub(crate) fn grant(&self, session: &Session, text: &str) {
+        let asked = self.asked(text).expect("a request");
+        self.answer(&asked, None).into_iter().for_each(|answer| session.send(answer));
     }
 
     pub(crate) async fn subscribe(&self, session: &mut Session) {
