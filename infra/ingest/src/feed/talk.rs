@@ -13,6 +13,9 @@ use crate::venue::{Answer, Carries, Subscription, Verb};
 /// A refused channel may be a listing of tomorrow: asking for it costs next to nothing.
 const AGAIN: Backoff = Backoff { first: Duration::from_secs(2), cap: Duration::from_secs(300) };
 
+/// A book that breaks again within this time is asked for later and later.
+const FORGET_LEAVING: Duration = Duration::from_secs(600);
+
 /// One connection's side of the conversation.
 #[derive(Debug)]
 pub(super) struct Talk {
@@ -37,6 +40,9 @@ struct State {
     failures: u32,
     /// Asked for apart from all others, since a request with others was refused whole.
     alone: bool,
+    /// How often it was left in a row, and when last; long ago does not count.
+    left: u32,
+    left_at: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,9 +69,16 @@ pub(super) struct Complaint {
     pub(super) again: Duration,
 }
 
+impl State {
+    fn is_granted(&mut self) {
+        (self.stage, self.failures, self.alone) = (Stage::Granted, 0, false);
+    }
+}
+
 impl Talk {
     pub(super) fn new(terms: Subscription, answer_within: Duration, now: Instant) -> Talk {
-        let state = State { stage: Stage::Due(now), failures: 0, alone: false };
+        let state =
+            State { stage: Stage::Due(now), failures: 0, alone: false, left: 0, left_at: None };
         Talk {
             states: vec![state; terms.channels.len()],
             leaving: Vec::new(),
@@ -139,7 +152,7 @@ impl Talk {
             return vec![];
         }
         for channel in granted {
-            self.states[channel] = State { stage: Stage::Granted, failures: 0, alone: false };
+            self.states[channel].is_granted();
         }
         if self.terms.answer == Answer::Each {
             return vec![];
@@ -175,7 +188,7 @@ impl Talk {
         // We asked again for what was not refused together with what was.
         if why.to_ascii_lowercase().contains("already subscribed") {
             for channel in if meant.is_empty() { all } else { meant.clone() } {
-                self.states[channel] = State { stage: Stage::Granted, failures: 0, alone: false };
+                self.states[channel].is_granted();
             }
             if self.terms.answer != Answer::Each && !meant.is_empty() {
                 self.ask_again(&others, now, false);
@@ -218,9 +231,13 @@ impl Talk {
         };
         let Some(channel) = self.terms.channels.iter().position(of) else { return };
         // Otherwise it is on its way already.
-        if self.states[channel].stage == Stage::Granted {
+        let state = &mut self.states[channel];
+        if state.stage == Stage::Granted {
             self.leaving.push(channel);
-            self.ask_again(&[channel], now, false);
+            let recent = state.left_at.is_some_and(|at| now - at < FORGET_LEAVING);
+            state.left = if recent { state.left.saturating_add(1) } else { 0 };
+            state.left_at = Some(now);
+            state.stage = Stage::Due(now + AGAIN.delay(state.left, 1.0));
         }
     }
 

@@ -16,7 +16,11 @@ struct Scene {
 
 fn scene(exchange: Exchange, symbols: &[&str]) -> Scene {
     let symbols = symbols.iter().map(|symbol| symbol.parse().expect("a symbol"));
-    let terms = venue::terms(&Feed::new(exchange, symbols.collect())).expect("terms");
+    begin(Feed::new(exchange, symbols.collect()))
+}
+
+fn begin(feed: Feed) -> Scene {
+    let terms = venue::terms(&feed).expect("terms");
     let now = Instant::now();
     let talk = Talk::new(terms.subscription.expect("a subscription"), WITHIN, now);
     Scene { talk, now }
@@ -165,4 +169,25 @@ fn time_in_which_nobody_read_makes_no_answer_late() {
     assert_eq!(scene.talk.overdue(scene.now, 1.0), []);
     scene.now += WITHIN;
     assert_eq!(scene.talk.overdue(scene.now, 1.0).len(), 1);
+}
+
+#[test]
+fn a_book_that_breaks_again_and_again_is_asked_for_later_and_later() {
+    let symbol: Symbol = "BTCUSDT".parse().expect("a symbol");
+    let feed = Feed::new(Exchange::Bybit, vec![symbol.clone()]);
+    let mut scene = begin(Feed { books: true, ..feed });
+    assert_eq!(scene.said(2).len(), 2);
+    assert_eq!(scene.granted(Some("1"), &[]), []);
+    assert_eq!(scene.granted(Some("2"), &[]), []);
+    for (request, seconds) in [(3, 0), (5, 2), (7, 4)] {
+        scene.talk.again(&symbol, scene.now);
+        scene.talk.again(&symbol, scene.now);
+        let left = scene.said(1);
+        assert!(left[0].contains(r#""unsubscribe","args":["orderbook.50.BTCUSDT"]"#), "{left:?}");
+        assert_eq!(scene.said(seconds.max(1) - 1), Vec::<String>::new());
+        let again = scene.said(1);
+        assert!(again[0].contains(r#""subscribe","args":["orderbook.50.BTCUSDT"]"#), "{again:?}");
+        assert_eq!(scene.granted(Some(&format!("{request}")), &[]), []);
+        assert_eq!(scene.granted(Some(&format!("{}", request + 1)), &[]), []);
+    }
 }
