@@ -30,6 +30,7 @@ mod load;
 /// | `INGEST_SILENCE_SECONDS` | `feed.silence_seconds` | 60 | connect anew when no trade of any of the symbols has come for so long |
 /// | `INGEST_HEALTH` | | none | address and port that tell `ingest --health` how its lines do: `127.0.0.1:9100` |
 /// | `INGEST_HEALTH_SECONDS` | | 300 | `ingest --health` fails when nothing was acknowledged for so long |
+/// | `INGEST_LISTEN` | | none | address and port of `/live`, `/metrics`, `/healthz` and `/readyz` |
 /// | `INGEST_DRAIN_SECONDS` | `drain_seconds` | 25 | how long a shutdown waits for acknowledgements; below the 30 s after which Docker and ECS kill |
 ///
 /// `INGEST_EXCHANGE` to `INGEST_SILENCE_SECONDS` describe one feed; with several `[[feed]]` in the
@@ -56,6 +57,8 @@ pub struct Config {
     pub drain: Duration,
     /// Where it is told how long ago a line was acknowledged; see [`crate::check_health`].
     pub health: Option<SocketAddr>,
+    /// Where the live state is told over HTTP.
+    pub listen: Option<SocketAddr>,
 }
 
 /// Where lines go.
@@ -154,12 +157,26 @@ impl Config {
             in_flight: IN_FLIGHT,
             delivery_timeout: DELIVERY_TIMEOUT,
         };
-        Config { sink: Sink::Kafka(kafka), feeds, queued: QUEUED, drain: DRAIN, health: None }
+        Config {
+            sink: Sink::Kafka(kafka),
+            feeds,
+            queued: QUEUED,
+            drain: DRAIN,
+            health: None,
+            listen: None,
+        }
     }
 
     pub fn kinesis(stream: impl Into<String>, feeds: Vec<Feed>) -> Config {
         let kinesis = Kinesis { stream: stream.into(), in_flight: IN_FLIGHT };
-        Config { sink: Sink::Kinesis(kinesis), feeds, queued: QUEUED, drain: DRAIN, health: None }
+        Config {
+            sink: Sink::Kinesis(kinesis),
+            feeds,
+            queued: QUEUED,
+            drain: DRAIN,
+            health: None,
+            listen: None,
+        }
     }
 }
 

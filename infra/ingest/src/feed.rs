@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::Report;
+use crate::board::Place;
 use crate::config::Feed;
 use crate::line::Line;
 use crate::venue::Terms;
@@ -35,10 +36,11 @@ pub(crate) async fn run(
     feed: Feed,
     terms: Terms,
     pace: Arc<Pace>,
+    place: Place,
     lines: mpsc::Sender<Line>,
     stop: CancellationToken,
 ) -> Report {
-    let mut reader = Reader::new(&feed, &terms, lines);
+    let mut reader = Reader::new(&feed, &terms, place, lines);
     let mut link = Link::open(&feed, terms, pace);
     let mut breaks = 0;
     loop {

@@ -21,6 +21,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
 
 mod backoff;
+mod board;
 mod config;
 mod feed;
 mod health;
@@ -71,7 +72,7 @@ pub struct Report {
 pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<Report> {
     ensure!(!config.feeds.is_empty(), "feeds: there is none, so there is nothing to do");
     ensure!(config.sink.in_flight() > 0, "in_flight: 0 lines can never be delivered");
-    let Config { sink, feeds, queued, drain, health } = config;
+    let Config { sink, feeds, queued, drain, health, listen } = config;
     let pulse = health::Pulse::new();
     let _answering = match health {
         Some(address) => {
@@ -80,9 +81,14 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
         }
         None => None,
     };
+    let board = board::Board::new(Arc::clone(&pulse));
     let stop = shutdown.child_token();
     let (sender, lines) = mpsc::channel(queued.max(1));
-    let mut running = start(feeds, sender, &stop)?;
+    let mut running = start(feeds, &board, sender, &stop)?;
+    let _telling = match listen {
+        Some(address) => Some(AbortOnDropHandle::new(tokio::spawn(board.answer(address).await?))),
+        None => None,
+    };
     let give_up = async {
         stop.cancelled().await;
         info!("stopping; up to {} s for what is not acknowledged yet", drain.as_secs());
@@ -138,6 +144,7 @@ fn terms(feed: &Feed) -> anyhow::Result<venue::Terms> {
 /// a restart.
 fn start(
     feeds: Vec<Feed>,
+    board: &Arc<board::Board>,
     lines: mpsc::Sender<line::Line>,
     stop: &CancellationToken,
 ) -> anyhow::Result<JoinSet<Report>> {
@@ -149,9 +156,10 @@ fn start(
         let pace = Arc::clone(paces.entry(feed.exchange).or_insert_with(pace));
         let (lines, stop) = (lines.clone(), stop.clone());
         info!("{} from {}: {} symbols", feed.exchange, feed.base_url(), feed.symbols.len());
+        let place = board.place(feed.exchange, &feed.symbols);
         running.spawn(async move {
             let _stop_all = stop.clone().drop_guard();
-            feed::run(feed, terms, pace, lines, stop).await
+            feed::run(feed, terms, pace, place, lines, stop).await
         });
     }
     Ok(running)

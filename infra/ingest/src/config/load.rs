@@ -27,7 +27,8 @@ impl Config {
         file: Option<PathBuf>,
         env: impl Fn(&str) -> Option<String>,
     ) -> anyhow::Result<Config> {
-        let health = health::address(&env)?;
+        let health = health::address(&env, "INGEST_HEALTH")?;
+        let listen = health::address(&env, "INGEST_LISTEN")?;
         let env = |name: &str| {
             let value = env(name)?.trim().to_owned();
             (!value.is_empty()).then(|| Said { value, origin: name.to_owned() })
@@ -59,7 +60,7 @@ impl Config {
             }
             config
         };
-        config.health = health;
+        (config.health, config.listen) = (health, listen);
         let drain = seconds_of_env(&env, "INGEST_DRAIN_SECONDS", "drain_seconds")?;
         if let Some(drain) = drain.or(document.drain) {
             config.drain = drain.seconds("drain_seconds", DRAIN_SECONDS)?;

@@ -9,6 +9,7 @@ use market::{BookLine, BookUpdate, Exchange, Recorder, Symbol, Time};
 use tokio::time::Instant;
 use tracing::warn;
 
+use crate::board::Place;
 use crate::config::Feed;
 
 /// Updates tell the exchange's time, and come some time later: an interval is over when none of it
@@ -20,6 +21,7 @@ const STANDING: Duration = Duration::from_secs(5);
 pub(super) struct Books {
     exchange: Exchange,
     recorders: HashMap<Symbol, Recorder>,
+    place: Place,
     silence: Duration,
     /// When the last update came.
     heard: Instant,
@@ -35,7 +37,7 @@ pub(super) struct Outcome {
 
 impl Books {
     /// `None` if the feed asks for no books.
-    pub(super) fn of(feed: &Feed) -> Option<Books> {
+    pub(super) fn of(feed: &Feed, place: Place) -> Option<Books> {
         let recorder = |symbol: &Symbol| {
             let recorder = Recorder::new(feed.exchange, symbol.clone(), Interval::SECOND);
             (symbol.clone(), recorder)
@@ -43,6 +45,7 @@ impl Books {
         feed.books.then(|| Books {
             exchange: feed.exchange,
             recorders: feed.symbols.iter().map(recorder).collect(),
+            place,
             silence: feed.silence,
             heard: Instant::now(),
         })
@@ -54,11 +57,12 @@ impl Books {
         for update in updates {
             // What was not asked for has no book.
             let Some(recorder) = self.recorders.get_mut(&update.symbol) else { continue };
-            let symbol = update.symbol.clone();
+            let (symbol, received) = (update.symbol.clone(), update.received);
             if let Err(why) = recorder.apply(update, &mut outcome.lines) {
                 warn!("{}: {why}", self.exchange);
-                outcome.broken.push(symbol);
+                outcome.broken.push(symbol.clone());
             }
+            self.place.book(&symbol, recorder.book(), received);
         }
         outcome
     }
@@ -70,7 +74,7 @@ impl Books {
         if silent >= self.silence {
             warn!("{}: no change of any book for {} s", self.exchange, silent.as_secs());
             self.heard = Instant::now();
-            self.reset();
+            self.reset(now);
             outcome.broken = self.recorders.keys().cloned().collect();
         }
         let Ok(over) = Time::from_micros(now.micros() - ON_THE_WAY_MICROS as i64) else {
@@ -83,20 +87,25 @@ impl Books {
             if let Err(why) = recorder.advance(over, &mut outcome.lines) {
                 warn!("{}: {why}", self.exchange);
                 outcome.broken.push(symbol.clone());
+                self.place.book(symbol, recorder.book(), now);
             }
         }
         outcome
     }
 
     /// Trades show that the connection drops messages of this symbol.
-    pub(super) fn doubt(&mut self, symbol: &Symbol) -> Outcome {
+    pub(super) fn doubt(&mut self, symbol: &Symbol, now: Time) -> Outcome {
         let Some(recorder) = self.recorders.get_mut(symbol) else { return Outcome::default() };
         recorder.reset();
+        self.place.book(symbol, recorder.book(), now);
         Outcome { broken: vec![symbol.clone()], ..Outcome::default() }
     }
 
     /// Another connection begins: its books begin anew.
-    pub(super) fn reset(&mut self) {
-        self.recorders.values_mut().for_each(Recorder::reset);
+    pub(super) fn reset(&mut self, now: Time) {
+        for (symbol, recorder) in &mut self.recorders {
+            recorder.reset();
+            self.place.book(symbol, recorder.book(), now);
+        }
     }
 }

@@ -15,6 +15,7 @@ use tracing::warn;
 use super::books::{Books, Outcome};
 use super::track::Track;
 use crate::Report;
+use crate::board::Place;
 use crate::config::Feed;
 use crate::line::Line;
 use crate::venue::{Repeats, Terms};
@@ -60,6 +61,7 @@ pub(super) enum Heard {
 pub(super) struct Reader {
     exchange: Exchange,
     repeats: Repeats,
+    place: Place,
     lines: mpsc::Sender<Line>,
     books: Option<Books>,
     /// Every symbol that was asked for, and any other that came.
@@ -74,12 +76,18 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new(feed: &Feed, terms: &Terms, lines: mpsc::Sender<Line>) -> Reader {
+    pub(super) fn new(
+        feed: &Feed,
+        terms: &Terms,
+        place: Place,
+        lines: mpsc::Sender<Line>,
+    ) -> Reader {
         Reader {
             exchange: feed.exchange,
             repeats: terms.repeats,
             lines,
-            books: Books::of(feed),
+            books: Books::of(feed, place.clone()),
+            place,
             tracks: feed.symbols.iter().map(|name| (name.clone(), Track::default())).collect(),
             contiguous: terms.contiguous,
             unknown: HashSet::new(),
@@ -131,12 +139,15 @@ impl Reader {
 
     /// The connection is another one, or none: what is known of books was the old one's.
     pub(super) fn switched(&mut self) -> Heard {
-        self.books.iter_mut().for_each(Books::reset);
+        if let (Ok(now), Some(books)) = (self.now(), &mut self.books) {
+            books.reset(now);
+        }
         Heard::Nothing
     }
 
     /// A little time has passed.
     pub(super) async fn look_around(&mut self) -> Heard {
+        self.place.report(self.report);
         let Ok(now) = self.now() else { return Heard::Nothing };
         let outcome = self.books.as_mut().map(|books| books.advance(now));
         self.hand_on_books(outcome.unwrap_or_default()).await
@@ -174,6 +185,7 @@ impl Reader {
                 continue;
             }
             self.report.received += 1;
+            self.place.trade(&trade);
             if self.lines.send(Line::Trade(trade)).await.is_err() {
                 return Heard::Deaf;
             }
@@ -202,11 +214,12 @@ impl Reader {
 
     /// The exchange says what the newest trade is: one that did not come is missing.
     async fn announce(&mut self, symbol: Symbol, newest: u64) -> Heard {
+        let Some(received) = self.received else { return Heard::Nothing };
         if let Seen::Gap { missing } =
             self.tracks.entry(symbol.clone()).or_default().announce(newest)
         {
             self.miss(&symbol, missing, newest);
-            let outcome = self.books.as_mut().map(|books| books.doubt(&symbol));
+            let outcome = self.books.as_mut().map(|books| books.doubt(&symbol, received));
             return self.hand_on_books(outcome.unwrap_or_default()).await;
         }
         Heard::Data
