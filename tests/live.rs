@@ -101,6 +101,39 @@ async fn the_last_trade_and_the_book_of_each_symbol_are_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_derivatives_exchange_says_beside_trades_is_told() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let venue = VENUES.into_iter().find(|venue| venue.name == Name::Bybit).expect("bybit");
+    let (mut exchange, broker) = (Exchange::start().await, Broker::with(&venue.topic()));
+    let mut config = venue.config(&exchange, &broker);
+    config.feeds[0].context = true;
+    let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = free.local_addr().expect("an address");
+    drop(free);
+    config.listen = Some(address);
+    let running = start(config);
+    let mut session = exchange.session().await;
+    let mut channels = venue.channels();
+    channels.extend(venue.symbols.map(|symbol| format!("tickers.{symbol}")));
+    venue.settle(&mut session, channels, None).await;
+    for news in [
+        r#""fundingRate":"-0.0001","openInterest":"5500.5","markPrice":"43001.20""#,
+        r#""markPrice":"43001.30""#,
+    ] {
+        session.send(format!(
+            r#"{{"topic":"tickers.BTCUSDT","type":"delta","data":{{"symbol":"BTCUSDT",{news}}},"cs":7,"ts":1700000000125}}"#
+        ));
+    }
+    session.read_so_far().await;
+    let url = format!("http://{address}/live");
+    let rows: Value =
+        serde_json::from_str(&until(&url, |status, _| status == 200).await).expect("JSON");
+    let told = ["funding_rate", "open_interest", "mark_price"].map(|field| &rows[0][field]);
+    assert_eq!(told, ["-0.0001", "5500.5", "43001.3"]);
+    running.stop().await.expect("a clean end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_taken_port_is_a_refusal_to_start() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let (exchange, broker) = (Exchange::start().await, Broker::start());

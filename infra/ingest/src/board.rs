@@ -119,6 +119,10 @@ impl Place {
         self.with(symbol, |live| live.book(book, at));
     }
 
+    pub(crate) fn context(&self, news: &market::exchange::Context, at: Time) {
+        self.with(&news.symbol, |live| live.context(news.clone(), at));
+    }
+
     pub(crate) fn report(&self, report: Report) {
         self.board.state().feeds[self.feed].1 = report;
     }

@@ -107,6 +107,8 @@ pub struct Feed {
     pub stream: Stream,
     /// Whether order books are read as well.
     pub books: bool,
+    /// Whether funding rates, open interest and the like are read, for the live state alone.
+    pub context: bool,
     /// Base of the websocket's address; `None` is the exchange's public one.
     pub url: Option<String>,
     /// The connection is replaced when no trade has come for so long.
@@ -217,6 +219,7 @@ impl Feed {
             symbols,
             stream: Stream::AggTrade,
             books: false,
+            context: false,
             url: None,
             silence: SILENCE,
             renew: RENEW,

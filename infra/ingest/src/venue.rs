@@ -73,6 +73,7 @@ pub(crate) struct Channel {
 pub(crate) enum Carries {
     Trades,
     Book,
+    Context,
     /// What proves that no trade is missing.
     Heartbeat,
 }

@@ -61,6 +61,7 @@ impl Config {
             config
         };
         (config.health, config.listen) = (health, listen);
+        config.feeds.iter_mut().for_each(|feed| feed.context = listen.is_some());
         let drain = seconds_of_env(&env, "INGEST_DRAIN_SECONDS", "drain_seconds")?;
         if let Some(drain) = drain.or(document.drain) {
             config.drain = drain.seconds("drain_seconds", DRAIN_SECONDS)?;

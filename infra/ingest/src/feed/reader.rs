@@ -128,11 +128,12 @@ impl Reader {
             }
             Ok(Message::Closing) => Heard::Closing,
             Ok(Message::Unknown { kind }) => self.wonder(kind, text),
-            // Of the connection's life a heartbeat without an id says no more than a ping, and
-            // nothing of the rest was asked for.
-            Ok(Message::Heartbeat { newest: None } | Message::Context(_) | Message::Other) => {
+            Ok(Message::Context(news)) => {
+                self.received.into_iter().for_each(|at| self.place.context(&news, at));
                 Heard::Nothing
             }
+            // Of the connection's life a heartbeat without an id says no more than a ping.
+            Ok(Message::Heartbeat { newest: None } | Message::Other) => Heard::Nothing,
             Err(why) => self.refuse(text, &why),
         }
     }

@@ -9,9 +9,7 @@ use std::time::Duration;
 
 use market::Exchange;
 
-use super::{
-    Answer, Carries, Repeats, Subscription, Terms, Verb, books, channels, max_message, quoted,
-};
+use super::{Answer, Carries, Repeats, Subscription, Terms, Verb, books, max_message, quoted};
 use crate::config::Feed;
 
 pub(super) const BASE_URL: &str = "wss://stream.bybit.com";
@@ -29,9 +27,14 @@ const CONNECT_EVERY: Duration = Duration::from_millis(750);
 
 pub(super) fn terms(feed: &Feed) -> Result<Terms, String> {
     let market = if feed.exchange == Exchange::BybitSpot { "spot" } else { "linear" };
-    let mut channels = channels(feed, Carries::Trades, |symbol| format!("publicTrade.{symbol}"));
+    let mut channels =
+        super::channels(feed, Carries::Trades, |symbol| format!("publicTrade.{symbol}"));
     // Of 50 levels, the fewest above the one.
     channels.extend(books(feed, |symbol| format!("orderbook.50.{symbol}")));
+    if feed.context && feed.exchange == Exchange::Bybit {
+        channels
+            .extend(super::channels(feed, Carries::Context, |symbol| format!("tickers.{symbol}")));
+    }
     let length: usize = channels.iter().map(|channel| channel.name.len() + 3).sum();
     if length > MAX_TOPICS {
         let split = "split the symbols over several feeds";

@@ -8,8 +8,7 @@
 use std::time::Duration;
 
 use super::{
-    Answer, Carries, Repeats, Subscription, Terms, Verb, books, channels, check_count, max_message,
-    quoted,
+    Answer, Carries, Repeats, Subscription, Terms, Verb, books, check_count, max_message, quoted,
 };
 use crate::config::Feed;
 
@@ -28,8 +27,13 @@ const HEARTBEAT: &str =
 const CONNECT_EVERY: Duration = Duration::from_millis(1_000);
 
 pub(super) fn terms(feed: &Feed) -> Result<Terms, String> {
-    let mut channels = channels(feed, Carries::Trades, |symbol| format!("trades.{symbol}.100ms"));
+    let mut channels =
+        super::channels(feed, Carries::Trades, |symbol| format!("trades.{symbol}.100ms"));
     channels.extend(books(feed, |symbol| format!("book.{symbol}.100ms")));
+    if feed.context {
+        let name = |symbol: &market::Symbol| format!("ticker.{symbol}.100ms");
+        channels.extend(super::channels(feed, Carries::Context, name));
+    }
     check_count(&channels, MAX_CHANNELS)?;
     Ok(Terms {
         url: format!("{}/ws/api/v2", feed.base_url()),

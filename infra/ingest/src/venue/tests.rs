@@ -105,3 +105,21 @@ fn what_one_connection_cannot_carry_is_refused() {
     let refusal = terms(&feed(Exchange::Kraken, &["XBTUSD"])).expect_err("no pair");
     assert_eq!(refusal, "XBTUSD is not a pair such as BTC-USD");
 }
+
+#[test]
+fn context_is_asked_for_where_there_is_any_and_somebody_looks() {
+    for (exchange, symbol, expected) in [
+        (Exchange::Bybit, "BTCUSDT", &["publicTrade.BTCUSDT", "tickers.BTCUSDT"][..]),
+        (Exchange::BybitSpot, "BTCUSDT", &["publicTrade.BTCUSDT"]),
+        (
+            Exchange::Deribit,
+            "BTC-PERPETUAL",
+            &["trades.BTC-PERPETUAL.100ms", "ticker.BTC-PERPETUAL.100ms"],
+        ),
+    ] {
+        let feed = Feed { context: true, ..feed(exchange, &[symbol]) };
+        let subscription = terms(&feed).expect("terms").subscription.expect("a subscription");
+        let names: Vec<_> = subscription.channels.iter().map(|channel| &*channel.name).collect();
+        assert_eq!(names, expected);
+    }
+}
