@@ -192,7 +192,7 @@ async fn what_the_stream_refuses_is_sent_again_and_nothing_else() {
     endpoint.has_taken(2 * EACH as usize).await;
     let (output, log) = stop(ingest).await;
     assert!(output.status.success(), "{log}");
-    assert!(log.contains("stopped: 3000 of 3000 trades are with Kinesis stream trades"), "{log}");
+    assert!(log.contains("stopped: 3000 of 3000 lines are with Kinesis stream trades"), "{log}");
     let taken = endpoint.taken.lock().expect("no panic").clone();
     assert_eq!(taken.len(), 2 * EACH as usize, "what was taken is not sent again");
     assert_eq!(taken.into_iter().collect::<BTreeSet<_>>(), names(1..=EACH));

@@ -12,7 +12,6 @@ use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 
 use crate::running::soon;
 
-const TOPIC: &str = "binance.trades";
 const PARTITIONS: i32 = 4;
 const BROKER: i32 = 1;
 
@@ -29,9 +28,14 @@ pub(crate) struct Record {
 }
 
 impl Broker {
+    /// With the topic of Binance's trades.
     pub(crate) fn start() -> Broker {
+        Broker::with("binance.trades")
+    }
+
+    pub(crate) fn with(topic: &str) -> Broker {
         let cluster = MockCluster::new(BROKER).expect("a mock cluster");
-        cluster.create_topic(TOPIC, PARTITIONS, 1).expect("a topic");
+        cluster.create_topic(topic, PARTITIONS, 1).expect("a topic");
         let consumer: StreamConsumer = ClientConfig::new()
             .set("bootstrap.servers", cluster.bootstrap_servers())
             .set("group.id", "tests")
@@ -42,7 +46,7 @@ impl Broker {
         let mut partitions = TopicPartitionList::new();
         for partition in 0..PARTITIONS {
             partitions
-                .add_partition_offset(TOPIC, partition, Offset::Beginning)
+                .add_partition_offset(topic, partition, Offset::Beginning)
                 .expect("an offset");
         }
         consumer.assign(&partitions).expect("an assignment");

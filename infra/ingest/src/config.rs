@@ -22,13 +22,15 @@ mod load;
 /// | `KAFKA_BROKERS` | `kafka.brokers` | required for Kafka | Kafka's bootstrap servers, `host:port` with commas between |
 /// | `KAFKA_SECURITY` | `kafka.security` | `plaintext` | `plaintext`, or `msk-iam`: TLS, and IAM's credentials as the AWS SDK finds them |
 /// | `KINESIS_STREAM` | `kinesis.stream` | required for Kinesis | the stream's name; `AWS_REGION` and the like are as the AWS SDK reads them |
-/// | `INGEST_EXCHANGE` | `feed.exchange` | required | the exchange: `binance` |
-/// | `INGEST_SYMBOLS` | `feed.symbols` | required | the exchange's own names of the instruments; with commas between in the variable |
-/// | `INGEST_STREAM` | `feed.stream` | `aggTrade` | `aggTrade` or `trade` (each fill of its own) |
+/// | `INGEST_EXCHANGE` | `feed.exchange` | required | the exchange: `binance`, `bybit` (linear contracts), `bybit-spot`, `deribit`, `coinbase`, `kraken` |
+/// | `INGEST_SYMBOLS` | `feed.symbols` | required | the exchange's own names of the instruments, with `-` for `/`; with commas between in the variable |
+/// | `INGEST_STREAM` | `feed.stream` | `aggTrade` | of `binance` alone: `aggTrade` or `trade` (each fill of its own) |
+/// | `INGEST_BOOKS` | `feed.books` | `false` | `true`: order books too, as lines of the best levels each second |
 /// | `INGEST_URL` | `feed.url` | the exchange's public one | base of the websocket's address: `wss://host[:port]` |
 /// | `INGEST_SILENCE_SECONDS` | `feed.silence_seconds` | 60 | connect anew when no trade of any of the symbols has come for so long |
 /// | `INGEST_HEALTH` | | none | address and port that tell `ingest --health` how its lines do: `127.0.0.1:9100` |
 /// | `INGEST_HEALTH_SECONDS` | | 300 | `ingest --health` fails when nothing was acknowledged for so long |
+/// | `INGEST_LISTEN` | | none | address and port of `/live`, `/metrics`, `/healthz` and `/readyz` |
 /// | `INGEST_DRAIN_SECONDS` | `drain_seconds` | 25 | how long a shutdown waits for acknowledgements; below the 30 s after which Docker and ECS kill |
 ///
 /// `INGEST_EXCHANGE` to `INGEST_SILENCE_SECONDS` describe one feed; with several `[[feed]]` in the
@@ -55,6 +57,8 @@ pub struct Config {
     pub drain: Duration,
     /// Where it is told how long ago a line was acknowledged; see [`crate::check_health`].
     pub health: Option<SocketAddr>,
+    /// Where the live state is told over HTTP.
+    pub listen: Option<SocketAddr>,
 }
 
 /// Where lines go.
@@ -101,6 +105,10 @@ pub struct Feed {
     pub exchange: Exchange,
     pub symbols: Vec<Symbol>,
     pub stream: Stream,
+    /// Whether order books are read as well.
+    pub books: bool,
+    /// Whether funding rates, open interest and the like are read, for the live state alone.
+    pub context: bool,
     /// Base of the websocket's address; `None` is the exchange's public one.
     pub url: Option<String>,
     /// The connection is replaced when no trade has come for so long.
@@ -109,6 +117,11 @@ pub struct Feed {
     pub renew: Duration,
     /// How long the old connection is still read once its replacement is open.
     pub overlap: Duration,
+    /// A request that is not answered for so long is made again.
+    pub answer_within: Duration,
+    /// In what intervals the connection is kept, where that is the client's part; `None` is the
+    /// exchange's own.
+    pub keep_alive: Option<Duration>,
 }
 
 /// Which of an exchange's trade streams is read.
@@ -134,6 +147,8 @@ const SILENCE: Duration = Duration::from_secs(60);
 const RENEW: Duration = Duration::from_secs(23 * 60 * 60);
 /// Servers of one exchange may be a little apart; what both send is only a duplicate.
 const OVERLAP: Duration = Duration::from_secs(3);
+/// Answers take milliseconds.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 impl Config {
     /// To Kafka.
@@ -144,12 +159,26 @@ impl Config {
             in_flight: IN_FLIGHT,
             delivery_timeout: DELIVERY_TIMEOUT,
         };
-        Config { sink: Sink::Kafka(kafka), feeds, queued: QUEUED, drain: DRAIN, health: None }
+        Config {
+            sink: Sink::Kafka(kafka),
+            feeds,
+            queued: QUEUED,
+            drain: DRAIN,
+            health: None,
+            listen: None,
+        }
     }
 
     pub fn kinesis(stream: impl Into<String>, feeds: Vec<Feed>) -> Config {
         let kinesis = Kinesis { stream: stream.into(), in_flight: IN_FLIGHT };
-        Config { sink: Sink::Kinesis(kinesis), feeds, queued: QUEUED, drain: DRAIN, health: None }
+        Config {
+            sink: Sink::Kinesis(kinesis),
+            feeds,
+            queued: QUEUED,
+            drain: DRAIN,
+            health: None,
+            listen: None,
+        }
     }
 }
 
@@ -189,10 +218,14 @@ impl Feed {
             exchange,
             symbols,
             stream: Stream::AggTrade,
+            books: false,
+            context: false,
             url: None,
             silence: SILENCE,
             renew: RENEW,
             overlap: OVERLAP,
+            answer_within: ANSWER_WITHIN,
+            keep_alive: None,
         }
     }
 

@@ -38,7 +38,7 @@ impl Pulse {
         self.beat_after_millis.fetch_max(millis, Ordering::Relaxed);
     }
 
-    fn age(&self) -> Duration {
+    pub(crate) fn age(&self) -> Duration {
         let beat = Duration::from_millis(self.beat_after_millis.load(Ordering::Relaxed));
         self.started.elapsed().saturating_sub(beat)
     }
@@ -70,11 +70,14 @@ impl Pulse {
     }
 }
 
-/// Where the health is told: `INGEST_HEALTH`; nowhere if it is unset.
-pub(crate) fn address(env: &impl Fn(&str) -> Option<String>) -> anyhow::Result<Option<SocketAddr>> {
-    let Some(text) = said(env, "INGEST_HEALTH") else { return Ok(None) };
+/// Where something is told: the variable's address; nowhere if it is unset.
+pub(crate) fn address(
+    env: &impl Fn(&str) -> Option<String>,
+    variable: &str,
+) -> anyhow::Result<Option<SocketAddr>> {
+    let Some(text) = said(env, variable) else { return Ok(None) };
     let address = text.parse().map_err(|_| {
-        anyhow!("INGEST_HEALTH: {text:?} is not an address and a port, such as 127.0.0.1:9100")
+        anyhow!("{variable}: {text:?} is not an address and a port, such as 127.0.0.1:9100")
     })?;
     Ok(Some(address))
 }
@@ -82,7 +85,8 @@ pub(crate) fn address(env: &impl Fn(&str) -> Option<String>) -> anyhow::Result<O
 /// Asks the ingest that runs with the same environment; returns how long ago its last
 /// line was acknowledged. Fails if none answers, and if that is longer ago than `INGEST_HEALTH_SECONDS`.
 pub async fn check(env: impl Fn(&str) -> Option<String>) -> anyhow::Result<Duration> {
-    let address = address(&env)?.context("INGEST_HEALTH: not set, so there is nobody to ask")?;
+    let address = address(&env, "INGEST_HEALTH")?
+        .context("INGEST_HEALTH: not set, so there is nobody to ask")?;
     let max_age = match said(&env, "INGEST_HEALTH_SECONDS") {
         None => MAX_AGE,
         Some(text) => Duration::from_secs(text.parse().map_err(|_| {

@@ -1,10 +1,12 @@
 //! Sockets -> trade lines -> Kafka: listens to exchanges and writes every trade to the topic
-//! `{exchange}.trades`, key = symbol, value = the trade line, timestamp = trade time; or to one
-//! Kinesis stream, partition key = symbol. Folds nothing, stores nothing, repairs nothing: what the
+//! `{exchange}.trades`, key = symbol, value = the trade line, timestamp = trade time; and what it
+//! is told of order books, as book lines to `{exchange}.books`; or both to one Kinesis stream,
+//! partition key = symbol. Folds nothing, stores nothing, repairs nothing: what the
 //! sockets miss shows as missing ids.
 //!
 //! * [`Config`]: what it can be told, and the table of settings.
 //! * [`run`]: all of it, until it is asked to stop.
+//! * [`plan`]: where it would connect, and what it would say there.
 //! * [`check_health`]: whether one that runs gets its lines acknowledged.
 
 use std::collections::HashMap;
@@ -19,9 +21,11 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
 
 mod backoff;
+mod board;
 mod config;
 mod feed;
 mod health;
+mod line;
 mod publish;
 mod undelivered;
 mod venue;
@@ -32,9 +36,11 @@ pub use health::check as check_health;
 /// What a run did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Report {
-    /// Trades that the sockets brought.
+    /// Trades that the sockets brought, less those that were dropped as repeated.
     pub received: u64,
-    /// Those of them that were acknowledged.
+    /// Lines of books that were made of what the sockets brought.
+    pub book_lines: u64,
+    /// Lines that were acknowledged, of trades and books.
     pub published: u64,
     /// Sendings beyond a line's first.
     pub resent: u64,
@@ -47,6 +53,14 @@ pub struct Report {
     /// Places where ids are missing, and how many ids.
     pub gaps: u64,
     pub missing_ids: u64,
+    /// Broken connections of exchanges whose ids do not tell whether any are missing.
+    pub unproven: u64,
+    /// How often a channel was refused, or not granted in time.
+    pub refused_channels: u64,
+    /// How often a book was out of step with its exchange's, and asked for anew.
+    pub broken_books: u64,
+    /// Messages of a kind that is not known.
+    pub unknown: u64,
 }
 
 /// Runs until `shutdown`, then closes the sockets and waits until the rest is acknowledged.
@@ -58,7 +72,7 @@ pub struct Report {
 pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<Report> {
     ensure!(!config.feeds.is_empty(), "feeds: there is none, so there is nothing to do");
     ensure!(config.sink.in_flight() > 0, "in_flight: 0 lines can never be delivered");
-    let Config { sink, feeds, queued, drain, health } = config;
+    let Config { sink, feeds, queued, drain, health, listen } = config;
     let pulse = health::Pulse::new();
     let _answering = match health {
         Some(address) => {
@@ -67,17 +81,22 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
         }
         None => None,
     };
+    let board = board::Board::new(Arc::clone(&pulse));
     let stop = shutdown.child_token();
-    let (sender, trades) = mpsc::channel(queued.max(1));
-    let mut running = start(feeds, sender, &stop)?;
+    let (sender, lines) = mpsc::channel(queued.max(1));
+    let mut running = start(feeds, &board, sender, &stop)?;
+    let _telling = match listen {
+        Some(address) => Some(AbortOnDropHandle::new(tokio::spawn(board.answer(address).await?))),
+        None => None,
+    };
     let give_up = async {
         stop.cancelled().await;
         info!("stopping; up to {} s for what is not acknowledged yet", drain.as_secs());
         tokio::time::sleep(drain).await;
     };
     let published = match &sink {
-        Sink::Kafka(kafka) => publish::run(kafka, trades, &pulse, give_up).await?,
-        Sink::Kinesis(kinesis) => publish::kinesis::run(kinesis, trades, &pulse, give_up).await?,
+        Sink::Kafka(kafka) => publish::run(kafka, lines, &pulse, give_up).await?,
+        Sink::Kinesis(kinesis) => publish::kinesis::run(kinesis, lines, &pulse, give_up).await?,
     };
 
     let mut report =
@@ -101,24 +120,46 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
     }
 }
 
+/// Where each feed would connect, and each message that would subscribe it, a line each; connects
+/// nowhere.
+pub fn plan(config: &Config) -> anyhow::Result<String> {
+    let mut told = format!("lines go to {}\n", config.sink);
+    for feed in &config.feeds {
+        let terms = terms(feed)?;
+        let said = feed::plan(&terms);
+        told += &format!("{}: {}\n", feed.exchange, terms.url);
+        told.extend(said.iter().map(|message| format!("  {message}\n")));
+        if said.is_empty() {
+            told += "  nothing is said: the address subscribes\n";
+        }
+    }
+    Ok(told)
+}
+
+fn terms(feed: &Feed) -> anyhow::Result<venue::Terms> {
+    venue::terms(feed).map_err(|why| anyhow!("feed {}: {why}", feed.exchange))
+}
+
 /// Starts the feeds. Each stops the others when it ends, be it by a panic: half of ingest is worth
 /// a restart.
 fn start(
     feeds: Vec<Feed>,
-    trades: mpsc::Sender<market::Trade>,
+    board: &Arc<board::Board>,
+    lines: mpsc::Sender<line::Line>,
     stop: &CancellationToken,
 ) -> anyhow::Result<JoinSet<Report>> {
     let mut paces = HashMap::new();
     let mut running = JoinSet::new();
     for feed in feeds {
-        let terms = venue::terms(&feed).map_err(|why| anyhow!("feed {}: {why}", feed.exchange))?;
+        let terms = terms(&feed)?;
         let pace = || Arc::new(feed::Pace::new(terms.connect_every));
         let pace = Arc::clone(paces.entry(feed.exchange).or_insert_with(pace));
-        let (trades, stop) = (trades.clone(), stop.clone());
+        let (lines, stop) = (lines.clone(), stop.clone());
         info!("{} from {}: {} symbols", feed.exchange, feed.base_url(), feed.symbols.len());
+        let place = board.place(feed.exchange, &feed.symbols);
         running.spawn(async move {
             let _stop_all = stop.clone().drop_guard();
-            feed::run(feed, terms, pace, trades, stop).await
+            feed::run(feed, terms, pace, place, lines, stop).await
         });
     }
     Ok(running)
@@ -126,10 +167,13 @@ fn start(
 
 impl Report {
     fn log(&self, sink: &Sink) {
-        let Report { received, published, resent, repeated, .. } = self;
+        let Report { received, book_lines, published, resent, repeated, .. } = self;
         let Report { refused_frames, reconnects, gaps, missing_ids, .. } = self;
+        let lines = received + book_lines;
+        let Report { unproven, refused_channels, broken_books, unknown, .. } = self;
         info!(
             received,
+            book_lines,
             published,
             resent,
             repeated,
@@ -137,7 +181,11 @@ impl Report {
             reconnects,
             gaps,
             missing_ids,
-            "stopped: {published} of {received} trades are with {sink}"
+            unproven,
+            refused_channels,
+            broken_books,
+            unknown,
+            "stopped: {published} of {lines} lines are with {sink}"
         );
     }
 }
@@ -152,5 +200,10 @@ impl AddAssign for Report {
         self.reconnects += other.reconnects;
         self.gaps += other.gaps;
         self.missing_ids += other.missing_ids;
+        self.unproven += other.unproven;
+        self.refused_channels += other.refused_channels;
+        self.book_lines += other.book_lines;
+        self.broken_books += other.broken_books;
+        self.unknown += other.unknown;
     }
 }

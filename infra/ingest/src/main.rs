@@ -19,6 +19,9 @@ struct Arguments {
     /// Ask the ingest that runs with this environment whether its lines are acknowledged
     #[arg(long)]
     health: bool,
+    /// Check the settings, and print what would be said to which exchange; connects nowhere
+    #[arg(long, conflicts_with = "health")]
+    check: bool,
 }
 
 #[tokio::main]
@@ -30,7 +33,11 @@ async fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .init();
-    let done = if arguments.health { health().await } else { run(arguments).await.map(drop) };
+    let done = match arguments {
+        Arguments { health: true, .. } => health().await,
+        Arguments { check: true, config, .. } => check(config),
+        Arguments { config, .. } => run(config).await.map(drop),
+    };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -50,8 +57,14 @@ async fn health() -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn run(arguments: Arguments) -> anyhow::Result<ingest::Report> {
-    let config = ingest::Config::load(arguments.config, env)?;
+fn check(file: Option<PathBuf>) -> anyhow::Result<()> {
+    let config = ingest::Config::load(file, env)?;
+    print!("{}", ingest::plan(&config)?);
+    Ok(())
+}
+
+async fn run(file: Option<PathBuf>) -> anyhow::Result<ingest::Report> {
+    let config = ingest::Config::load(file, env)?;
     // The only one here; it is named nevertheless, as rustls refuses to choose where a dependency
     // brings another.
     let _ = rustls::crypto::ring::default_provider().install_default();

@@ -1,4 +1,4 @@
-//! Trades to Kafka: every line is sent until it is acknowledged, or given back when time is up;
+//! Lines to Kafka: every line is sent until it is acknowledged, or given back when time is up;
 //! knows no exchange, and drops nothing.
 
 use std::collections::BTreeMap;
@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use market::Trade;
 use rdkafka::error::KafkaError;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -18,6 +17,7 @@ use tracing::warn;
 use crate::backoff::Backoff;
 use crate::config::Kafka;
 use crate::health::Pulse;
+use crate::line::Line;
 use health::Health;
 use producer::{Event, Producer};
 use token::Tokens;
@@ -39,14 +39,14 @@ const TICK: Duration = Duration::from_millis(100);
 pub(crate) struct Published {
     pub(crate) acknowledged: u64,
     pub(crate) resent: u64,
-    /// Trades that were not acknowledged in time. Some of them may be there nevertheless.
-    pub(crate) undelivered: Vec<Trade>,
+    /// Lines that were not acknowledged in time. Some of them may be there nevertheless.
+    pub(crate) undelivered: Vec<Line>,
 }
 
-/// Publishes until `trades` is closed and all is acknowledged, or until `give_up` is done.
+/// Publishes until `lines` is closed and all is acknowledged, or until `give_up` is done.
 pub(crate) async fn run(
     kafka: &Kafka,
-    mut trades: mpsc::Receiver<Trade>,
+    mut lines: mpsc::Receiver<Line>,
     pulse: &Pulse,
     give_up: impl Future<Output = ()>,
 ) -> anyhow::Result<Published> {
@@ -64,13 +64,13 @@ pub(crate) async fn run(
             () = &mut give_up => break,
             event = events.recv() => publisher.hear(event.expect("the publisher holds a sender")),
             _ = tick.tick() => publisher.look_around(),
-            trade = trades.recv(), if open && publisher.has_room() => match trade {
-                Some(trade) => publisher.publish(trade),
+            line = lines.recv(), if open && publisher.has_room() => match line {
+                Some(line) => publisher.publish(line),
                 None => open = false,
             },
         }
     }
-    Ok(publisher.finish(trades).await)
+    Ok(publisher.finish(lines).await)
 }
 
 /// Dropping a producer waits for its threads, which must hold up nobody here.
@@ -88,7 +88,7 @@ struct Publisher<'a> {
     generation: u32,
     /// Every line that is not acknowledged, by number in the order of arrival. A line keeps its
     /// number when it is sent again.
-    pending: BTreeMap<usize, Trade>,
+    pending: BTreeMap<usize, Line>,
     next_id: usize,
     /// Numbers of lines that are to be sent again.
     again: Vec<usize>,
@@ -133,13 +133,13 @@ impl<'a> Publisher<'a> {
         self.pending.len() < self.kafka.in_flight
     }
 
-    fn publish(&mut self, trade: Trade) {
+    fn publish(&mut self, line: Line) {
         let id = self.next_id;
         self.next_id += 1;
         if self.pending.is_empty() {
             self.health.waits_from(Instant::now());
         }
-        self.pending.insert(id, trade);
+        self.pending.insert(id, line);
         if self.producer.is_some() {
             self.send(id);
         } else {
@@ -148,8 +148,8 @@ impl<'a> Publisher<'a> {
     }
 
     fn send(&mut self, id: usize) {
-        let (Some(producer), Some(trade)) = (&self.producer, self.pending.get(&id)) else { return };
-        if let Err(error) = producer.send(id, trade) {
+        let (Some(producer), Some(line)) = (&self.producer, self.pending.get(&id)) else { return };
+        if let Err(error) = producer.send(id, line) {
             self.came_back(id, &error);
         }
     }
@@ -229,11 +229,11 @@ impl<'a> Publisher<'a> {
         }
     }
 
-    async fn finish(mut self, mut trades: mpsc::Receiver<Trade>) -> Published {
+    async fn finish(mut self, mut lines: mpsc::Receiver<Line>) -> Published {
         let mut undelivered: Vec<_> = mem::take(&mut self.pending).into_values().collect();
         // The feeds have stopped or are about to; what they still hand over is told as well.
-        while let Some(trade) = trades.recv().await {
-            undelivered.push(trade);
+        while let Some(line) = lines.recv().await {
+            undelivered.push(line);
         }
         if let Some(dying) = retire(self.producer.take())
             && let Err(panic) = dying.await

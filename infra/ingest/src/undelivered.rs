@@ -1,24 +1,34 @@
-//! Names trades that were not delivered, so that somebody can look for them: how many of which
-//! symbol, and their ids; delivers nothing.
+//! Names lines that were not delivered, so that somebody can look for them: how many of which
+//! symbol, and the ids of trades; delivers nothing.
 
 use std::collections::BTreeMap;
 
-use market::Trade;
 use market::trade::Ids;
+
+use crate::line::Line;
 
 /// Ranges of ids that are named for one symbol; a burst has one or two.
 const RANGES: usize = 10;
 
 /// `7 lines: 5 of binance BTCUSDT (ids 100-106, 110), 2 of binance ETHUSDT (ids 8-9)`
-pub(crate) fn describe(trades: &[Trade]) -> String {
-    let mut symbols: BTreeMap<_, Vec<&Ids>> = BTreeMap::new();
-    for trade in trades {
-        symbols.entry((&trade.exchange, &trade.symbol)).or_default().push(&trade.ids);
+pub(crate) fn describe(lines: &[Line]) -> String {
+    let mut trades: BTreeMap<_, Vec<&Ids>> = BTreeMap::new();
+    let mut books: BTreeMap<_, usize> = BTreeMap::new();
+    for line in lines {
+        match line {
+            Line::Trade(trade) => {
+                trades.entry((&trade.exchange, &trade.symbol)).or_default().push(&trade.ids);
+            }
+            Line::Book(book) => *books.entry((&book.exchange, &book.symbol)).or_default() += 1,
+        }
     }
-    let told = symbols.iter().map(|((exchange, symbol), ids)| {
+    let trades = trades.iter().map(|((exchange, symbol), ids)| {
         format!("{} of {exchange} {symbol}{}", ids.len(), ranges(ids))
     });
-    format!("{} lines: {}", trades.len(), told.collect::<Vec<_>>().join(", "))
+    let books = books
+        .iter()
+        .map(|((exchange, symbol), count)| format!("{count} of the book of {exchange} {symbol}"));
+    format!("{} lines: {}", lines.len(), trades.chain(books).collect::<Vec<_>>().join(", "))
 }
 
 fn ranges(ids: &[&Ids]) -> String {
@@ -53,11 +63,11 @@ fn ranges(ids: &[&Ids]) -> String {
 mod tests {
     use super::*;
 
-    fn trade(symbol: &str, first: u64, last: u64) -> Trade {
+    fn trade(symbol: &str, first: u64, last: u64) -> Line {
         let line = format!(
             r#"{{"exchange":"binance","symbol":"{symbol}","time":1700000000120000,"side":"buy","price":"1","size":"1","first_id":{first},"last_id":{last},"received":1700000000123456,"source":"ws"}}"#
         );
-        Trade::from_line(line.as_bytes()).expect("a line")
+        Line::Trade(market::Trade::from_line(line.as_bytes()).expect("a line"))
     }
 
     #[test]

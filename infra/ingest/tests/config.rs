@@ -37,6 +37,7 @@ brokers = "kafka:9092"
 exchange = "binance"
 symbols = ["BTCUSDT", "ETHUSDT"]
 stream = "trade"
+books = true
 url = "ws://127.0.0.1:8080/"
 silence_seconds = 5
 "#;
@@ -64,6 +65,7 @@ fn the_environment_alone_describes_one_feed() {
 fn the_file_alone_says_everything() {
     let feed = Feed {
         stream: Stream::Trade,
+        books: true,
         url: Some("ws://127.0.0.1:8080".to_owned()),
         silence: Duration::from_secs(5),
         ..Feed::new(Exchange::Binance, symbols())
@@ -227,7 +229,7 @@ fn every_refusal_of_the_file_names_line_field_value_and_what_is_expected() {
         (
             "\"binance\"",
             "\"kraken\"",
-            "ingest.toml:8: feed.symbols: ingest does not connect to kraken yet, only to binance",
+            "ingest.toml:9: feed.stream: kraken has one stream of trades, not two: leave it away",
         ),
         (
             "\"ETHUSDT\"]",
@@ -243,27 +245,27 @@ fn every_refusal_of_the_file_names_line_field_value_and_what_is_expected() {
         (
             "ws://127.0.0.1:8080/",
             "https://x",
-            "ingest.toml:10: feed.url: \"https://x\" is not a base such as wss://stream.example.com:9443",
+            "ingest.toml:11: feed.url: \"https://x\" is not a base such as wss://stream.example.com:9443",
         ),
         (
             "ws://127.0.0.1:8080/",
             "wss://x/ws",
-            "ingest.toml:10: feed.url: \"wss://x/ws\" is not a base such as wss://stream.example.com:9443",
+            "ingest.toml:11: feed.url: \"wss://x/ws\" is not a base such as wss://stream.example.com:9443",
         ),
         (
             "silence_seconds = 5",
             "silence_seconds = -5",
-            "ingest.toml:11: feed.silence_seconds: -5 is not from 1 to 86400 seconds",
+            "ingest.toml:12: feed.silence_seconds: -5 is not from 1 to 86400 seconds",
         ),
         (
             "silence_seconds = 5",
             "silence = 5",
-            "ingest.toml:11: `silence = 5`: unknown field `silence`, expected one of `exchange`, `symbols`, `stream`, `url`, `silence_seconds`",
+            "ingest.toml:12: `silence = 5`: unknown field `silence`, expected one of `exchange`, `symbols`, `stream`, `books`, `url`, `silence_seconds`",
         ),
         (
             "silence_seconds = 5",
             "silence_seconds =",
-            "ingest.toml:11: `silence_seconds =`: string values must be quoted, expected literal string",
+            "ingest.toml:12: `silence_seconds =`: string values must be quoted, expected literal string",
         ),
     ] {
         let file = FILE.replacen(from, to, 1);
@@ -301,6 +303,7 @@ fn every_refusal_of_a_variable_names_it() {
             "aggtrade",
             "INGEST_STREAM: feed.stream: \"aggtrade\" is neither aggTrade nor trade",
         ),
+        ("INGEST_BOOKS", "yes", "INGEST_BOOKS: feed.books: \"yes\" is neither true nor false"),
         (
             "INGEST_URL",
             "stream.example.com",
@@ -320,6 +323,11 @@ fn every_refusal_of_a_variable_names_it() {
         let env: Vec<_> = [(variable, value)].into_iter().chain(ENV).collect();
         assert_eq!(load("", &env).expect_err(value), expected);
     }
+    let pair = [("INGEST_EXCHANGE", "kraken"), ("INGEST_SYMBOLS", "XBTUSD"), ENV[0]];
+    assert_eq!(
+        load("", &pair).expect_err("no pair"),
+        "INGEST_SYMBOLS: feed.symbols: XBTUSD is not a pair such as BTC-USD"
+    );
     let two = FILE.to_owned() + "[[feed]]\nexchange = \"binance\"\nsymbols = [\"XRPETH\"]\n";
     assert_eq!(
         load(&two, &[("INGEST_SYMBOLS", "BTCUSDT")]).expect_err("which of the two"),

@@ -115,7 +115,7 @@ async fn stopped_by(signal: &str) {
         r#"unreadable frame: not the expected JSON: missing field `a`"#,
         r#""{\"e\":\"aggTrade\",\"s\":\"BTCUSDT\"}""#,
         "binance BTCUSDT: 3 trades are missing, ids 101 to 103",
-        "stopped: 101 of 101 trades are with Kafka",
+        "stopped: 101 of 101 lines are with Kafka",
     ] {
         assert!(log.contains(expected), "{expected}: {log}");
     }

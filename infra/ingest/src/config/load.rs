@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail, ensure};
-use market::Symbol;
+use market::{Exchange, Symbol};
 use serde::Deserialize;
 use tokio_tungstenite::tungstenite::http::Uri;
 use toml::Spanned;
@@ -27,7 +27,8 @@ impl Config {
         file: Option<PathBuf>,
         env: impl Fn(&str) -> Option<String>,
     ) -> anyhow::Result<Config> {
-        let health = health::address(&env)?;
+        let health = health::address(&env, "INGEST_HEALTH")?;
+        let listen = health::address(&env, "INGEST_LISTEN")?;
         let env = |name: &str| {
             let value = env(name)?.trim().to_owned();
             (!value.is_empty()).then(|| Said { value, origin: name.to_owned() })
@@ -59,7 +60,8 @@ impl Config {
             }
             config
         };
-        config.health = health;
+        (config.health, config.listen) = (health, listen);
+        config.feeds.iter_mut().for_each(|feed| feed.context = listen.is_some());
         let drain = seconds_of_env(&env, "INGEST_DRAIN_SECONDS", "drain_seconds")?;
         if let Some(drain) = drain.or(document.drain) {
             config.drain = drain.seconds("drain_seconds", DRAIN_SECONDS)?;
@@ -135,6 +137,7 @@ struct FileFeed {
     exchange: Option<Spanned<String>>,
     symbols: Option<Vec<Spanned<String>>>,
     stream: Option<Spanned<String>>,
+    books: Option<Spanned<bool>>,
     url: Option<Spanned<String>>,
     silence_seconds: Option<Spanned<i64>>,
 }
@@ -195,6 +198,7 @@ impl Lines<'_> {
             exchange: feed.exchange.map(|said| self.said(said)),
             symbols: feed.symbols.map(symbols),
             stream: feed.stream.map(|said| self.said(said)),
+            books: feed.books.map(|said| self.said(said)),
             url: feed.url.map(|said| self.said(said)),
             silence: feed.silence_seconds.map(|said| self.said(said)),
         }
@@ -217,6 +221,7 @@ struct RawFeed {
     exchange: Option<Said<String>>,
     symbols: Option<Vec<Said<String>>>,
     stream: Option<Said<String>>,
+    books: Option<Said<bool>>,
     url: Option<Said<String>>,
     silence: Option<Said<i64>>,
 }
@@ -251,6 +256,7 @@ impl RawFeed {
             exchange: env("INGEST_EXCHANGE"),
             symbols: env("INGEST_SYMBOLS").map(split),
             stream: env("INGEST_STREAM"),
+            books: env("INGEST_BOOKS").map(read_books).transpose()?,
             url: env("INGEST_URL"),
             silence: seconds_of_env(env, "INGEST_SILENCE_SECONDS", "feed.silence_seconds")?,
         })
@@ -262,6 +268,7 @@ impl RawFeed {
             exchange: self.exchange.or(other.exchange),
             symbols: self.symbols.or(other.symbols),
             stream: self.stream.or(other.stream),
+            books: self.books.or(other.books),
             url: self.url.or(other.url),
             silence: self.silence.or(other.silence),
         }
@@ -272,6 +279,7 @@ impl RawFeed {
         let texts = [&self.exchange, &self.stream, &self.url].into_iter().flatten();
         let symbol = self.symbols.iter().flatten();
         let origins = texts.chain(symbol).map(|said| said.origin.as_str());
+        let origins = origins.chain(self.books.iter().map(|said| said.origin.as_str()));
         origins.chain(self.silence.iter().map(|said| said.origin.as_str())).next()
     }
 
@@ -288,7 +296,12 @@ impl RawFeed {
         let mut feed = Feed::new(exchange, read_symbols(symbols)?);
         if let Some(said) = &self.stream {
             feed.stream = read_stream(said)?;
+            if exchange != Exchange::Binance {
+                let why = format!("{exchange} has one stream of trades, not two: leave it away");
+                return Err(said.refuse("feed.stream", why));
+            }
         }
+        feed.books = self.books.is_some_and(|said| said.value);
         if let Some(said) = &self.url {
             feed.url = Some(read_url(said)?);
         }
@@ -317,6 +330,15 @@ fn read_stream(said: &Said<String>) -> anyhow::Result<Stream> {
         "trade" => Ok(Stream::Trade),
         other => {
             Err(said.refuse("feed.stream", format!("{other:?} is neither aggTrade nor trade")))
+        }
+    }
+}
+
+fn read_books(said: Said<String>) -> anyhow::Result<Said<bool>> {
+    match said.value.parse() {
+        Ok(value) => Ok(Said { value, origin: said.origin }),
+        Err(_) => {
+            Err(said.refuse("feed.books", format!("{:?} is neither true nor false", said.value)))
         }
     }
 }

@@ -1,56 +1,60 @@
-//! Keeps one feed connected: connects, watches, replaces before the exchange ends it; passes
-//! frames on unread.
+//! Keeps one feed connected: connects, subscribes, watches, replaces before the exchange ends it;
+//! passes frames on unread.
 
 use std::future::pending;
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
-use tokio::net::TcpStream;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep, timeout};
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 use tokio_tungstenite::tungstenite::{Error, Message as Frame};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
+use super::connect::{Connector, Socket, close, say};
 use super::pace::Pace;
-use crate::backoff::Backoff;
+use super::talk::{Complaint, Talk};
 use crate::config::Feed;
-use crate::venue::Terms;
+use crate::venue::{Subscription, Terms};
 
-/// For TCP, TLS and the websocket's handshake together; more than ten round trips around the earth.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// For the exchange's answer to our close frame.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
-const RECONNECT: Backoff = Backoff { first: Duration::from_secs(1), cap: Duration::from_secs(30) };
 /// A connection that held for so long was a good one: the next failure is a first one again.
 const STABLE: Duration = Duration::from_secs(60);
-/// A thousand times the largest trade message; what is larger is not meant for us.
-const MAX_MESSAGE: usize = 1 << 20;
-/// Trade messages are small and come one by one.
-const READ_BUFFER: usize = 16 << 10;
 /// How often the time-outs are looked at; they are seconds.
 const TICK: Duration = Duration::from_millis(250);
+/// A socket that always has something to say must not keep us from saying that we are there.
+const SPEAK_WITHIN: Duration = Duration::from_secs(2);
 /// Feeds are renewed up to this part of the age later, so that they do not all go at once.
 const RENEW_JITTER: f64 = 0.02;
-
-type Socket = Box<WebSocketStream<MaybeTlsStream<TcpStream>>>;
 
 /// A connection that is always there, or being made.
 pub(super) struct Link {
     feed: Feed,
     connector: Arc<Connector>,
+    subscription: Option<Subscription>,
     current: Option<Connection>,
     next: Next,
     /// Attempts to connect since a connection was last stable.
     attempts: u32,
     opened: u64,
+    breaks: u64,
+    /// The next frame is not of the connection that the last one was of.
+    switched: bool,
+    refused_channels: u64,
     tick: Interval,
-    /// When the last frame was passed on.
+    /// When it was last looked what is to be said.
+    spoke: Instant,
+    /// When something was last passed on.
     passed: Instant,
+}
+
+/// What a link has to tell.
+pub(super) enum Told {
+    Frame(Frame),
+    /// The next frame is another connection's.
+    Switched,
+    /// A little time has passed.
+    Tick,
 }
 
 struct Connection {
@@ -59,6 +63,7 @@ struct Connection {
     /// When it last brought data, or could not because nobody read.
     heard: Instant,
     renew_at: Instant,
+    talk: Option<Box<Talk>>,
 }
 
 /// What comes after the current connection.
@@ -83,15 +88,21 @@ impl Link {
     pub(super) fn open(feed: &Feed, terms: Terms, pace: Arc<Pace>) -> Link {
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let connector = Arc::new(Connector { name: name(feed), url: terms.url, pace });
+        let Terms { url, max_message, subscription, .. } = terms;
+        let connector = Arc::new(Connector { name: name(feed), url, max_message, pace });
         let mut link = Link {
             feed: feed.clone(),
             connector,
+            subscription,
             current: None,
             next: Next::Unneeded,
             attempts: 0,
             opened: 0,
+            breaks: 0,
+            switched: false,
+            refused_channels: 0,
             tick,
+            spoke: Instant::now(),
             passed: Instant::now(),
         };
         link.connect();
@@ -102,10 +113,29 @@ impl Link {
         self.opened.saturating_sub(1)
     }
 
-    /// The next frame; connects as often as it must. Loses nothing when it is dropped.
-    pub(super) async fn frame(&mut self) -> Frame {
+    /// Times when a connection was lost, or silent too long, before its successor was open.
+    pub(super) fn breaks(&self) -> u64 {
+        self.breaks
+    }
+
+    /// How often a channel was refused or left unanswered.
+    pub(super) fn refused_channels(&self) -> u64 {
+        self.refused_channels
+    }
+
+    /// What happens next; connects as often as it must. Loses no frame when it is dropped.
+    pub(super) async fn next(&mut self) -> Told {
         self.forgive_waiting();
+        let told = self.wait().await;
+        self.passed = Instant::now();
+        told
+    }
+
+    async fn wait(&mut self) -> Told {
         loop {
+            if self.spoke.elapsed() >= SPEAK_WITHIN {
+                self.speak().await;
+            }
             // Reading goes first: with the tick it would otherwise be decided that the old
             // connection is dispensable while it still has something to say.
             let event = tokio::select! {
@@ -114,20 +144,30 @@ impl Link {
                 opened = opened(&mut self.next) => Event::Opened(opened),
                 _ = self.tick.tick() => Event::Tick,
             };
+            let ticked = matches!(event, Event::Tick);
             match event {
                 Event::Read(Some(Ok(Frame::Close(Some(close))))) => {
                     let (code, reason) = (close.code, close.reason);
                     self.lost(&format!("the exchange closed it: {code} {reason:?}"));
                 }
                 Event::Read(Some(Ok(Frame::Close(None)))) => self.lost("the exchange closed it"),
-                Event::Read(Some(Ok(frame))) => {
-                    self.passed = Instant::now();
-                    return frame;
-                }
+                Event::Read(Some(Ok(frame))) => return Told::Frame(frame),
                 Event::Read(Some(Err(error))) => self.lost(&error.to_string()),
                 Event::Read(None) => self.lost("it ended"),
-                Event::Opened((socket, attempts)) => self.take_in(socket, attempts),
-                Event::Tick => self.look_around(),
+                Event::Opened((socket, attempts)) => {
+                    self.take_in(socket, attempts);
+                    self.speak().await;
+                }
+                Event::Tick => {
+                    self.look_around();
+                    self.speak().await;
+                }
+            }
+            if mem::take(&mut self.switched) {
+                return Told::Switched;
+            }
+            if ticked {
+                return Told::Tick;
             }
         }
     }
@@ -145,6 +185,41 @@ impl Link {
             info!("{}: the connection is being replaced: {why}", self.connector.name);
             self.connect();
         }
+    }
+
+    /// The exchange wants to hear this at once.
+    pub(super) async fn answer(&mut self, text: String) {
+        let Some(current) = &mut self.current else { return };
+        if let Err(why) = say(&mut current.socket, text).await {
+            // The next read says so too.
+            warn!("{}: its ping could not be answered: {why}", self.connector.name);
+        }
+    }
+
+    pub(super) fn granted(&mut self, request: Option<&str>, channels: &[String]) {
+        let Some(talk) = self.talk() else { return };
+        let complaints = talk.granted(request, channels, Instant::now(), rand::random());
+        self.complain(complaints);
+    }
+
+    /// Whether it was the answer to anything.
+    pub(super) fn refused(
+        &mut self,
+        request: Option<&str>,
+        channel: Option<&str>,
+        why: &str,
+    ) -> bool {
+        let Some(talk) = self.talk() else { return false };
+        let refused = talk.refused(request, channel, why, Instant::now(), rand::random());
+        let Some(complaints) = refused else { return false };
+        self.complain(complaints);
+        true
+    }
+
+    /// Subscribes the books of these symbols anew.
+    pub(super) fn again(&mut self, symbols: &[market::Symbol]) {
+        let Some(talk) = self.talk() else { return };
+        symbols.iter().for_each(|symbol| talk.again(symbol, Instant::now()));
     }
 
     /// Says goodbye, and waits a little for the answer.
@@ -166,6 +241,7 @@ impl Link {
         let now = Instant::now();
         if let Some(current) = &mut self.current {
             current.heard = now;
+            current.talk.iter_mut().for_each(|talk| talk.forgive(now));
         }
         if let Next::Waiting { since, .. } = &mut self.next {
             *since = now;
@@ -184,7 +260,10 @@ impl Link {
         self.attempts = attempts;
         self.opened += 1;
         let renew = self.feed.renew.mul_f64(1.0 + RENEW_JITTER * rand::random::<f64>());
-        let connection = Connection { socket, opened: now, heard: now, renew_at: now + renew };
+        let talk = self.subscription.clone();
+        let talk = talk.map(|terms| Box::new(Talk::new(terms, self.feed.answer_within, now)));
+        let connection =
+            Connection { socket, opened: now, heard: now, renew_at: now + renew, talk };
         if self.current.is_some() {
             self.next = Next::Waiting { connection, since: now };
         } else {
@@ -194,34 +273,86 @@ impl Link {
     }
 
     fn lost(&mut self, why: &str) {
+        self.switched = true;
         warn!("{}: connection lost: {why}", self.connector.name);
         match mem::replace(&mut self.next, Next::Unneeded) {
-            Next::Unneeded => self.connect(),
+            Next::Unneeded => {
+                self.breaks += 1;
+                self.connect();
+            }
             Next::Waiting { connection, .. } => return self.switch(connection),
-            opening @ Next::Opening(_) => self.next = opening,
+            opening @ Next::Opening(_) => {
+                self.breaks += 1;
+                self.next = opening;
+            }
         }
         close_behind(self.current.take());
     }
 
     fn switch(&mut self, mut connection: Connection) {
-        connection.heard = Instant::now();
+        self.switched = true;
+        let now = Instant::now();
+        connection.heard = now;
+        connection.talk.iter_mut().for_each(|talk| talk.forgive(now));
         close_behind(self.current.replace(connection));
     }
 
     fn look_around(&mut self) {
         let now = Instant::now();
-        if let Next::Waiting { since, .. } = self.next
-            && now - since >= self.feed.overlap
-            && let Next::Waiting { connection, .. } = mem::replace(&mut self.next, Next::Unneeded)
-        {
-            return self.switch(connection);
+        if let Next::Waiting { connection, since } = &mut self.next {
+            // Only what it was asked for can it bring.
+            if connection.talk.as_ref().is_some_and(|talk| talk.is_unsaid()) {
+                *since = now;
+            } else if now - *since >= self.feed.overlap
+                && let Next::Waiting { connection, .. } =
+                    mem::replace(&mut self.next, Next::Unneeded)
+            {
+                return self.switch(connection);
+            }
         }
         let Some(current) = &self.current else { return };
         // A silent connection is kept till its successor is there: its market may be quiet.
         if now - current.heard >= self.feed.silence {
+            self.breaks += u64::from(matches!(self.next, Next::Unneeded));
             self.renew(&format!("no trade for {} s", self.feed.silence.as_secs()));
         } else if now >= current.renew_at {
             self.renew("the exchange would end it soon");
+        }
+    }
+
+    fn talk(&mut self) -> Option<&mut Talk> {
+        self.current.as_mut()?.talk.as_deref_mut()
+    }
+
+    fn complain(&mut self, complaints: Vec<Complaint>) {
+        for Complaint { channel, why, again } in complaints {
+            self.refused_channels += 1;
+            let (name, seconds) = (&self.connector.name, again.as_secs_f64());
+            error!(channel, "{name}: no {channel}: {why}; it is asked for again in {seconds:.1} s");
+        }
+    }
+
+    /// Says what is due on both connections.
+    async fn speak(&mut self) {
+        let now = Instant::now();
+        self.spoke = now;
+        if let Next::Waiting { connection, .. } = &mut self.next
+            && let Some(text) = connection.talk.as_mut().and_then(|talk| talk.next(now))
+            && let Err(why) = say(&mut connection.socket, text).await
+        {
+            warn!("{}: the new connection is lost: {why}", self.connector.name);
+            self.connect();
+        }
+        let Some(current) = &mut self.current else { return };
+        let Some(talk) = &mut current.talk else { return };
+        let (text, complaints) = (talk.next(now), talk.overdue(now, rand::random()));
+        let lost = match text {
+            Some(text) => say(&mut current.socket, text).await.err(),
+            None => None,
+        };
+        self.complain(complaints);
+        if let Some(why) = lost {
+            self.lost(&why);
         }
     }
 }
@@ -256,114 +387,5 @@ fn close_behind(connection: Option<Connection>) {
     }
 }
 
-async fn close(mut socket: Socket) {
-    let goodbye = async {
-        // It may be dead already; then there is nobody to be polite to.
-        if socket.close(None).await.is_ok() {
-            while let Some(Ok(_)) = socket.next().await {}
-        }
-    };
-    let _ = timeout(CLOSE_TIMEOUT, goodbye).await;
-}
-
-struct Connector {
-    name: String,
-    url: String,
-    pace: Arc<Pace>,
-}
-
-impl Connector {
-    /// Tries until a connection is open.
-    async fn connect(self: Arc<Self>, mut attempts: u32) -> (Socket, u32) {
-        loop {
-            sleep(RECONNECT.delay(attempts, rand::random())).await;
-            self.pace.turn().await;
-            attempts = attempts.saturating_add(1);
-            match self.attempt().await {
-                Ok(socket) => {
-                    info!("{}: connected", self.name);
-                    return (socket, attempts);
-                }
-                Err(error) => {
-                    warn!(attempts, "{}: attempt {attempts} to connect: {error:#}", self.name);
-                }
-            }
-        }
-    }
-
-    async fn attempt(&self) -> anyhow::Result<Socket> {
-        let limits = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER)
-            .max_message_size(Some(MAX_MESSAGE))
-            .max_frame_size(Some(MAX_MESSAGE));
-        let connect = connect_async_with_config(&self.url, Some(limits), true);
-        let in_time = timeout(CONNECT_TIMEOUT, connect).await;
-        let connected = in_time.with_context(|| format!("no answer in {CONNECT_TIMEOUT:?}"))?;
-        // Its own text has its cause in it.
-        let (socket, _) = connected.map_err(|error| anyhow!("{error}"))?;
-        Ok(Box::new(socket))
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use futures_util::SinkExt;
-    use tokio::net::TcpListener;
-
-    use super::*;
-
-    const MINUTE: Duration = Duration::from_secs(60);
-
-    async fn accept(listener: &TcpListener) -> WebSocketStream<TcpStream> {
-        let (stream, _) = listener.accept().await.expect("a connection");
-        tokio_tungstenite::accept_async(stream).await.expect("a websocket")
-    }
-
-    /// A link, and what it is connected to.
-    async fn linked(listener: &TcpListener) -> (Link, WebSocketStream<TcpStream>) {
-        let url = format!("ws://{}", listener.local_addr().expect("an address"));
-        let feed = Feed::new(market::Exchange::Binance, vec![]);
-        let feed = Feed { overlap: MINUTE, silence: MINUTE, ..feed };
-        let terms = Terms { url, connect_every: Duration::ZERO };
-        let mut link = Link::open(&feed, terms, Arc::new(Pace::new(Duration::ZERO)));
-        let server = accepted(&mut link, listener).await;
-        (link, server)
-    }
-
-    async fn accepted(link: &mut Link, listener: &TcpListener) -> WebSocketStream<TcpStream> {
-        tokio::select! {
-            server = accept(listener) => server,
-            frame = link.frame() => panic!("{frame}"),
-        }
-    }
-
-    async fn idle(link: &mut Link) {
-        assert!(timeout(2 * TICK, link.frame()).await.is_err());
-    }
-
-    /// While a full queue kept us from reading, the old connection may have fallen far behind.
-    #[tokio::test]
-    async fn time_in_which_nobody_read_is_neither_overlap_nor_silence() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let (mut link, mut old) = linked(&listener).await;
-        old.send(Frame::text("before")).await.expect("sent");
-        assert_eq!(link.frame().await, Frame::text("before"));
-        link.renew("this is a test");
-        let _new = accepted(&mut link, &listener).await;
-        while !matches!(link.next, Next::Waiting { .. }) {
-            idle(&mut link).await;
-        }
-
-        for blocked in [true, false] {
-            let earlier = Instant::now() - MINUTE;
-            let Next::Waiting { since, .. } = &mut link.next else { panic!("not waiting") };
-            *since = earlier;
-            link.current.as_mut().expect("connected").heard = earlier;
-            link.passed = if blocked { earlier } else { Instant::now() };
-            idle(&mut link).await;
-            assert_eq!(matches!(link.next, Next::Waiting { .. }), blocked);
-        }
-        // Once somebody has read for so long, the old connection has said everything.
-        assert!(old.next().await.expect("a frame").expect("a frame").is_close());
-    }
-}
+mod tests;

@@ -1,4 +1,4 @@
-//! Trades to a Kinesis stream, under the same promise as to Kafka: every line is sent until it is
+//! Lines to a Kinesis stream, under the same promise as to Kafka: every line is sent until it is
 //! acknowledged, or given back when time is up. Lines of one symbol may change places when some are
 //! sent again; whoever folds them goes by their times.
 
@@ -15,7 +15,6 @@ use aws_sdk_kinesis::operation::put_records::PutRecordsError;
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::{PutRecordsRequestEntry, PutRecordsResultEntry};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
-use market::Trade;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -25,6 +24,7 @@ use super::health::Health;
 use crate::backoff::Backoff;
 use crate::config::Kinesis;
 use crate::health::Pulse;
+use crate::line::Line;
 
 /// What one request may hold, keys included.
 const REQUEST_LINES: usize = 500;
@@ -38,10 +38,10 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// A shard's limits are by the second.
 const RESEND: Backoff = Backoff { first: Duration::from_millis(500), cap: Duration::from_secs(5) };
 
-/// Publishes until `trades` is closed and all is acknowledged, or until `give_up` is done.
+/// Publishes until `lines` is closed and all is acknowledged, or until `give_up` is done.
 pub(crate) async fn run(
     kinesis: &Kinesis,
-    mut trades: mpsc::Receiver<Trade>,
+    mut lines: mpsc::Receiver<Line>,
     pulse: &Pulse,
     give_up: impl Future<Output = ()>,
 ) -> anyhow::Result<Published> {
@@ -58,16 +58,16 @@ pub(crate) async fn run(
                 publisher.hear(answer.expect("a request does not panic"));
             }
             _ = tick.tick() => publisher.look_around(),
-            trade = trades.recv(), if open && publisher.has_room() => match trade {
-                Some(trade) => publisher.publish(trade),
+            line = lines.recv(), if open && publisher.has_room() => match line {
+                Some(line) => publisher.publish(line),
                 None => open = false,
             },
         }
     }
     let mut undelivered: Vec<_> = publisher.pending.into_values().collect();
     // The feeds have stopped or are about to; what they still hand over is told as well.
-    while let Some(trade) = trades.recv().await {
-        undelivered.push(trade);
+    while let Some(line) = lines.recv().await {
+        undelivered.push(line);
     }
     let (acknowledged, resent) = (publisher.acknowledged, publisher.resent);
     Ok(Published { acknowledged, resent, undelivered })
@@ -79,7 +79,7 @@ struct Publisher<'a> {
     pulse: &'a Pulse,
     /// Every line that is not acknowledged, by number in the order of arrival. A line keeps its
     /// number when it is sent again.
-    pending: BTreeMap<usize, Trade>,
+    pending: BTreeMap<usize, Line>,
     next_id: usize,
     /// Numbers of lines that no request holds.
     waiting: VecDeque<usize>,
@@ -132,11 +132,11 @@ impl<'a> Publisher<'a> {
         self.pending.len() < self.kinesis.in_flight
     }
 
-    fn publish(&mut self, trade: Trade) {
+    fn publish(&mut self, line: Line) {
         if self.pending.is_empty() {
             self.health.waits_from(Instant::now());
         }
-        self.pending.insert(self.next_id, trade);
+        self.pending.insert(self.next_id, line);
         self.waiting.push_back(self.next_id);
         self.next_id += 1;
         if self.waiting.len() >= REQUEST_LINES {
@@ -149,8 +149,8 @@ impl<'a> Publisher<'a> {
         while Instant::now() >= self.again_at && self.requests.len() < REQUESTS {
             let (mut ids, mut entries, mut bytes) = (Vec::new(), Vec::new(), 0);
             while let Some(id) = self.waiting.front() {
-                let trade = &self.pending[id];
-                let (line, key) = (trade.to_string(), trade.symbol.as_str());
+                let line = &self.pending[id];
+                let (line, key) = (line.to_string(), line.symbol().as_str());
                 bytes += line.len() + key.len();
                 if ids.len() == REQUEST_LINES || (bytes > REQUEST_BYTES && !ids.is_empty()) {
                     break;

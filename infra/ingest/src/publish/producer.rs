@@ -4,7 +4,6 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use market::Trade;
 use rdkafka::ClientConfig;
 use rdkafka::ClientContext;
 use rdkafka::client::OAuthToken;
@@ -17,6 +16,7 @@ use tracing::debug;
 
 use super::token::Tokens;
 use crate::config::{Kafka, Security};
+use crate::line::Line;
 
 /// Lines wait so long for others to share a request with; a minute's row does not notice.
 const LINGER_MS: &str = "10";
@@ -85,12 +85,12 @@ impl Producer {
 
     /// Hands a line to librdkafka. An error says that it was not taken; otherwise an
     /// [`Event::Delivery`] follows.
-    pub(super) fn send(&self, id: usize, trade: &Trade) -> KafkaResult<()> {
-        let (topic, line) = (topic(trade), trade.to_string());
+    pub(super) fn send(&self, id: usize, line: &Line) -> KafkaResult<()> {
+        let (topic, text) = (line.topic(), line.to_string());
         let record = BaseRecord::with_opaque_to(&topic, id)
-            .key(trade.symbol.as_str())
-            .payload(&line)
-            .timestamp(trade.time.micros().div_euclid(1_000));
+            .key(line.symbol().as_str())
+            .payload(&text)
+            .timestamp(line.time().micros().div_euclid(1_000));
         self.0.send(record).map_err(|(error, _)| error)
     }
 
@@ -100,15 +100,11 @@ impl Producer {
     }
 }
 
-fn topic(trade: &Trade) -> String {
-    format!("{}.trades", trade.exchange)
-}
-
 /// What came of a line, in words that say what to do where librdkafka's do not.
-pub(super) fn explain(error: &KafkaError, trade: &Trade) -> String {
+pub(super) fn explain(error: &KafkaError, line: &Line) -> String {
     match error.rdkafka_error_code() {
         Some(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => {
-            format!("there is no topic {0}: create {0}", topic(trade))
+            format!("there is no topic {0}: create {0}", line.topic())
         }
         _ => error.to_string(),
     }

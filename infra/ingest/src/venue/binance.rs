@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::Terms;
+use super::{Repeats, Terms, max_message};
 use crate::config::{Feed, Stream};
 
 /// The host for market data only: it knows no accounts, and its port 443 passes most firewalls.
@@ -20,15 +20,20 @@ const CONNECT_EVERY: Duration = Duration::from_millis(1_250);
 pub(super) fn terms(feed: &Feed) -> Result<Terms, String> {
     let count = feed.symbols.len();
     let split = "split the symbols over several feeds";
-    if count > MAX_STREAMS {
-        return Err(format!("{count} symbols, but a connection serves {MAX_STREAMS}: {split}"));
+    let most = if feed.books { MAX_STREAMS / 2 } else { MAX_STREAMS };
+    if count > most {
+        return Err(format!("{count} symbols, but a connection serves {most}: {split}"));
     }
     let kind = match feed.stream {
         Stream::AggTrade => "aggTrade",
         Stream::Trade => "trade",
     };
     let name = |symbol: &market::Symbol| format!("{}@{kind}", symbol.as_str().to_ascii_lowercase());
-    let names: Vec<_> = feed.symbols.iter().map(name).collect();
+    // The best 20 levels, whole each time: no loss can put them out of step.
+    let book =
+        |symbol: &market::Symbol| format!("{}@depth20@100ms", symbol.as_str().to_ascii_lowercase());
+    let books = feed.symbols.iter().filter(|_| feed.books).map(book);
+    let names: Vec<_> = feed.symbols.iter().map(name).chain(books).collect();
     // The published daily archives are in microseconds; with milliseconds here a live trade and
     // its archived self would contradict each other.
     let url =
@@ -39,7 +44,14 @@ pub(super) fn terms(feed: &Feed) -> Result<Terms, String> {
             "{count} symbols make an address of {length} characters, above {MAX_URL}: {split}"
         ));
     }
-    Ok(Terms { url, connect_every: CONNECT_EVERY })
+    Ok(Terms {
+        url,
+        connect_every: CONNECT_EVERY,
+        max_message: max_message(feed),
+        subscription: None,
+        repeats: Repeats::PassedOn,
+        contiguous: true,
+    })
 }
 
 #[cfg(test)]
