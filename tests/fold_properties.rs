@@ -171,11 +171,12 @@ async fn a_handler_that_read_before_the_last_object_and_commits_after_it_changes
         let app = bucket.app(database.store());
         let all = trades(1, 60, 1);
         let first = bucket.put("first", &all[..30]).await;
-        let early = app.lake.read(&first.prefix).await.expect("read before the second object");
+        let early =
+            app.lake.read::<Trade>(&first.prefix).await.expect("read before the second object");
         let second = bucket.put("second", &all[30..]).await;
         handle(&app, batch([&*second.to_string()])).await.expect("folded");
         let newest = rows(&app.store).await;
-        let stale = market::fold(early.trades).expect("small sums");
+        let stale = market::fold(early.lines).expect("small sums");
         let stale: Vec<_> =
             stale.into_iter().map(|bar| Bar { object_count: early.object_count, ..bar }).collect();
         assert_eq!(app.store.put_newer(&stale).await.expect("refused"), 0, "{}", database.name);

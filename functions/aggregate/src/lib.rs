@@ -7,6 +7,7 @@
 mod event;
 mod figures;
 mod fold;
+mod rows;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
