@@ -5,10 +5,11 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use market::{Bar, fold};
+use market::{Bar, BookLine, Decimal, fold};
 use serde_json::Value;
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Column, Connection, Row, TypeInfo};
+use tests::books::{book_bars, book_line, book_lines};
 use tests::databases::Database;
 use tests::trades::{MINUTE, NOON, SECOND, name, symbol, trade};
 
@@ -222,7 +223,7 @@ async fn reader(database: &Database) -> PgConnection {
     for sql in [
         if made.is_none() { view } else { "select 1" },
         &format!("create role {role}"),
-        &format!("grant select on bars, candles to {role}"),
+        &format!("grant select on bars, candles, book_bars to {role}"),
         &format!("set role {role}"),
     ] {
         sqlx::query(AssertSqlSafe(sql)).execute(&mut connection).await.expect(sql);
@@ -246,6 +247,7 @@ async fn every_query_answers_with_the_columns_that_its_panel_reads() {
     rows.extend(bars().into_iter().map(|bar| Bar { symbol: symbol("ETHUSDT"), ..bar }));
     rows.extend(bars().into_iter().map(|bar| Bar { exchange: name("kraken"), ..bar }));
     store.put_newer(&rows).await.expect("written");
+    store.put_newer(&book_bars(book_lines(120, 10), 1)).await.expect("written");
     let mut reader = reader(&database).await;
     let write = sqlx::query("delete from bars").execute(&mut reader).await;
     assert!(write.is_err(), "it reads only");
@@ -265,6 +267,8 @@ async fn every_query_answers_with_the_columns_that_its_panel_reads() {
             ],
         ),
         ("Buy and sell volume", vec![("buy", "NUMERIC"), ("sell", "NUMERIC")]),
+        ("Spread", vec![("spread", "NUMERIC")]),
+        ("Imbalance", vec![("imbalance", "NUMERIC")]),
         ("Data age", vec![("age", "NUMERIC")]),
         ("Missing trades", vec![("inside", "NUMERIC"), ("between", "NUMERIC")]),
         (
@@ -285,7 +289,7 @@ async fn every_query_answers_with_the_columns_that_its_panel_reads() {
         let expected: Vec<_> = [("time", "TIMESTAMPTZ")].into_iter().chain(expected).collect();
         assert_eq!(columns(rows.first().expect(title)), expected, "{title}");
     }
-    assert_eq!(list(&dashboard, "/panels").len(), 5, "every panel is tested above");
+    assert_eq!(list(&dashboard, "/panels").len(), 7, "every panel is tested above");
 
     let mut listed = Vec::new();
     for variable in list(&dashboard, "/templating/list") {
@@ -337,6 +341,38 @@ async fn candles_of_several_minutes_are_folded_from_their_rows() {
         })
         .into();
     assert_eq!(found, expected);
+}
+
+/// A minute in which the book was seen half as long counts half as much.
+#[tokio::test]
+async fn averages_of_several_minutes_are_weighted_by_time() {
+    let database = Database::postgres().await;
+    let wide = BookLine {
+        spread_seconds: "0.08".parse().expect("a sum"),
+        ask_size_seconds: "6.5".parse().expect("a sum"),
+        ..book_line(NOON + MINUTE)
+    };
+    let empty = BookLine {
+        asks: vec![],
+        mid: None,
+        quoted_micros: 0,
+        spread_seconds: Decimal::ZERO,
+        bid_size_seconds: Decimal::ZERO,
+        ask_size_seconds: Decimal::ZERO,
+        ..book_line(NOON + 5 * MINUTE)
+    };
+    let lines = [book_line(NOON), book_line(NOON + SECOND), wide, empty];
+    database.store().put_newer(&book_bars(lines, 1)).await.expect("written");
+    let mut reader = reader(&database).await;
+    let (_, dashboard) = market();
+    let choice = Choice { from: at(0), to: at(60), interval: TimeDelta::minutes(5), ..CHOICE };
+    for (title, expected) in [("Spread", "0.04"), ("Imbalance", "0.05")] {
+        let sql = string(panel(&dashboard, title), "/targets/0/rawSql");
+        let found = values(&mut reader, sql, choice).await;
+        let number = found[0][1].parse::<Decimal>().map(|it| it.to_string());
+        assert_eq!((&*found[0][0], number.as_deref()), ("0", Ok(expected)), "{title}");
+        assert_eq!(found[1..], [["5", "null"].map(String::from).to_vec()], "{title}");
+    }
 }
 
 #[tokio::test]
