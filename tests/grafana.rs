@@ -369,8 +369,8 @@ async fn averages_of_several_minutes_are_weighted_by_time() {
     for (title, expected) in [("Spread", "0.04"), ("Imbalance", "0.05")] {
         let sql = string(panel(&dashboard, title), "/targets/0/rawSql");
         let found = values(&mut reader, sql, choice).await;
-        let number = found[0][1].parse::<Decimal>().map(|it| it.to_string());
-        assert_eq!((&*found[0][0], number.as_deref()), ("0", Ok(expected)), "{title}");
+        let number = found[0][1].trim_end_matches('0');
+        assert_eq!((&*found[0][0], number), ("0", expected), "{title}");
         assert_eq!(found[1..], [["5", "null"].map(String::from).to_vec()], "{title}");
     }
 }
