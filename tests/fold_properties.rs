@@ -58,8 +58,8 @@ trait Sample: Line + Clone {
 
     fn expected() -> Vec<Self::Row>;
 
-    /// What depends on the lines alone: how often a line was stored, and in how many objects, is the
-    /// split's own.
+    /// What depends on the lines alone: how often a line was stored, and in how many objects, is
+    /// the split's own.
     fn plain(row: &Self::Row) -> Self::Row;
 }
 

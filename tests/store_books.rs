@@ -1,5 +1,5 @@
-//! The rows of order books in each database: what goes in comes out, only newer rows change any, and
-//! what is no number is refused.
+//! The rows of order books in each database: what goes in comes out, only newer rows change any,
+//! and what is no number is refused.
 
 use std::str::FromStr;
 

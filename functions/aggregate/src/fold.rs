@@ -77,7 +77,7 @@ async fn move_strays<L: Folds>(
     for (home, lines) in &homes {
         let key = app.lake.put_strays(home, object, lines).await?;
         let count = lines.len();
-        warn!(%object, count, "{count} lines of {object} belong to another minute: copied to {key}");
+        warn!(%object, count, "{count} lines of {object} are of another minute: copied to {key}");
     }
     Ok(homes.into_keys().collect())
 }

@@ -1,6 +1,6 @@
 //! Where a line belongs; the rules are those of `vector/vector.yaml`, and nothing else of a line is
-//! looked at: what is wrong with it, `aggregate` finds and counts. One stream carries all kinds: what
-//! Vector takes from the topic's name, the line itself tells.
+//! looked at: what is wrong with it, `aggregate` finds and counts. One stream carries all kinds:
+//! what Vector takes from the topic's name, the line itself tells.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -1,5 +1,5 @@
-//! `GET /v1/books`: one symbol's rows of order books of a time range, page by page, with the averages
-//! that they hold.
+//! `GET /v1/books`: one symbol's rows of order books of a time range, page by page, with the
+//! averages that they hold.
 
 use axum::Json;
 use axum::extract::State;

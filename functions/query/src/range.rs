@@ -1,5 +1,5 @@
-//! Which rows a request asks for, and a page of them, whatever table they are of; knows no column of
-//! theirs but the minute.
+//! Which rows a request asks for, and a page of them, whatever table they are of; knows no column
+//! of theirs but the minute.
 
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;

@@ -48,7 +48,8 @@ macro_rules! roles {
 macro_rules! sql {
     (
         $name:ident: $folder:literal,
-        [$($put:literal),+], [$($put_book:literal),+], [$($migration:literal $what:literal),+], $lock:expr, $roles:expr
+        [$($put:literal),+], [$($put_book:literal),+], [$($migration:literal $what:literal),+],
+        $lock:expr, $roles:expr
     ) => {
         pub(crate) const $name: Sql = Sql {
             bars: Rows {

@@ -1,5 +1,5 @@
--- The role of aggregate: it reads and writes rows, and the server lets it do nothing else; no row is
--- ever deleted. Run it after the migrations, as their owner; twice is once. It logs in as
+-- The role of aggregate: it reads and writes rows, and the server lets it do nothing else; no row
+-- is ever deleted. Run it after the migrations, as their owner; twice is once. It logs in as
 -- tickfold_readonly does.
 do $$
 begin
