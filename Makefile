@@ -11,8 +11,8 @@ unexport MAKEFLAGS
 ARGS ?=
 # What `make package` builds for: arm64 or x86-64.
 ARCH ?= arm64
-# Of `make deploy` and `make destroy`: the bucket of Terraform's state, where all of it is, and which
-# .tfvars file of terraform/ says how big.
+# Of `make deploy` and `make destroy`: the bucket of Terraform's state, where all of it is, and
+# which .tfvars file of terraform/ says how big.
 STATE ?=
 REGION ?= us-east-1
 PROFILE ?= minimal
@@ -49,7 +49,7 @@ test: setup-test page ## All tests
 	cargo test --workspace --locked --no-fail-fast
 
 # A feature, so that `make test` neither runs it nor says that it did; minutes long.
-test-aws: setup-test page ## Deployed to moto's AWS: an object becomes rows, a query answers, all goes
+test-aws: setup-test page ## Deployed to moto's AWS: an object becomes rows, then all goes
 	cargo test -p tests --features aws --locked --test aws -- --nocapture
 
 check: setup-build page ## Format, lints, layering, documentation, the page's types
@@ -78,7 +78,7 @@ picture: setup-test page ## A new picture of the page, taken by its browser test
 	TICKFOLD_PICTURE="$(abspath $(page)/page.png)" cargo test -p tests --test demo --locked page::
 
 # What is missing is said before minutes of building.
-deploy: deploy-check package ## Into your AWS account; STATE=a-bucket REGION=us-east-1 PROFILE=minimal
+deploy: deploy-check package ## Into your AWS account; STATE=bucket REGION=us-east-1 PROFILE=minimal
 	@$(stack) apply
 
 deploy-check:

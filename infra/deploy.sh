@@ -1,6 +1,6 @@
 #!/bin/sh
-# Puts tickfold into an AWS account with Terraform and Docker, or takes it out. It builds no function,
-# `make package` does, and decides nothing about the stack, which is in terraform/.
+# Puts tickfold into an AWS account with Terraform and Docker, or takes it out. It builds no
+# function, `make package` does, and decides nothing about the stack, which is in terraform/.
 #
 #   infra/deploy.sh check     whether what the others need is there
 #   infra/deploy.sh apply     the state's bucket, the image of ingest, then everything else
@@ -40,10 +40,11 @@ stack() {
 }
 
 check() {
-    [ -n "$STATE" ] || die "needs STATE, a bucket for Terraform's state: make deploy STATE=my-bucket" \
-        "(it is made if it is not there; its name is unique in the world)"
+    [ -n "$STATE" ] || die "needs STATE, a bucket for Terraform's state:" \
+        "make deploy STATE=my-bucket (it is made if it is not there; no other may have its name)"
     [ -f "terraform/$PROFILE.tfvars" ] || die "has no terraform/$PROFILE.tfvars: PROFILE=minimal?"
-    has terraform || die "needs Terraform >= 1.10: https://developer.hashicorp.com/terraform/install"
+    has terraform ||
+        die "needs Terraform >= 1.10: https://developer.hashicorp.com/terraform/install"
     has curl || die "needs curl (for the authorities that vouch for RDS)"
     has docker || die "needs Docker: https://docs.docker.com/engine/install"
     cli sts get-caller-identity >/dev/null || die "has no credentials for AWS: set AWS_PROFILE," \
@@ -71,7 +72,8 @@ certificates() {
     folder=$TF_VAR_artifacts_dir/certificates
     [ ! -f "$folder/layer.zip" ] || return 0
     mkdir -p "$folder"
-    curl --fail --silent --show-error --location --output "$folder/global-bundle.pem" "$authorities" ||
+    curl --fail --silent --show-error --location --output "$folder/global-bundle.pem" \
+        "$authorities" ||
         die "cannot load $authorities"
     if has zip; then
         zip --quiet --junk-paths "$folder/layer.zip" "$folder/global-bundle.pem"

@@ -67,4 +67,11 @@ resource "aws_lambda_invocation" "migrate" {
     aws_vpc_security_group_ingress_rule.database_from_functions,
     aws_vpc_security_group_egress_rule.functions_to_database,
   ]
+
+  lifecycle {
+    postcondition {
+      condition     = jsondecode(self.result).logins == "iam"
+      error_message = "The database lets no account log in with IAM, so no function would reach it: is iam_database_authentication_enabled still true, and is it RDS?"
+    }
+  }
 }

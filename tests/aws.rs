@@ -1,5 +1,5 @@
-//! The whole of it as it is deployed: `infra/deploy.sh` and Terraform make the stack in moto's AWS, an
-//! object becomes rows in a real PostgreSQL through the functions' programs, and everything goes
+//! The whole of it as it is deployed: `infra/deploy.sh` and Terraform make the stack in moto's AWS,
+//! an object becomes rows in a real PostgreSQL through the functions' programs, and everything goes
 //! again. `make test-aws` runs it; it takes minutes, most of them Terraform's waiting for RDS.
 
 use std::io::Write;
@@ -19,8 +19,8 @@ use tests::trades::{NOON, name, time};
 /// What moto gives every owner of a database.
 const PASSWORD: &str = "P@55w0rd!";
 
-/// A server as RDS hands it over: TLS, the database and its owner, who is no superuser, and no table.
-/// The owner has to say the password; whether a token is valid only AWS could tell.
+/// A server as RDS hands it over: TLS, the database and its owner, who is no superuser, and no
+/// table. The owner has to say the password; whether a token is valid only AWS could tell.
 async fn as_rds_has_it(port: u16, authority: &Authority) -> Postgres {
     let server = Postgres::start_at(port, Some(&authority.identity("localhost")));
     let mut root = PgConnection::connect(&server.url("postgres")).await.expect("connected");

@@ -1,11 +1,13 @@
-//! What `infra/deploy.sh` says before it touches anything; what it does is `aws`'s, which takes long.
+//! What `infra/deploy.sh` says before it touches anything; what it does is `aws`'s, which takes
+//! long.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
-/// Runs its check with only those programs on the PATH; returns what it says, and whether it passes.
+/// Runs its check with only those programs on the PATH; returns what it says, and whether it
+/// passes.
 fn check(path: &Path, environment: &[(&str, &str)]) -> (String, bool) {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a member");
     let script = workspace.join("infra/deploy.sh");

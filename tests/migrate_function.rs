@@ -18,7 +18,8 @@ fn nothing() -> Value {
     example(include_str!("../events/migrate.json"))
 }
 
-/// A server as RDS has it: TLS, and an owner of the database who is no superuser and has a password.
+/// A server as RDS has it: TLS, and an owner of the database who is no superuser and has a
+/// password.
 struct Rds {
     _server: Postgres,
     authority: Authority,
@@ -77,6 +78,8 @@ async fn from_outside_it_migrates_with_the_password_that_is_in_the_secret() {
 
     let done = json!({ "migration": 4, "logins": "iam" });
     for password in [PASSWORD, "another one"] {
+        // Its role is a new one.
+        secrets.refuse(1).await;
         rds.set_password(password).await;
         secrets.change(&secret(password)).await;
         let answer = outside.invoke(&nothing()).await;

@@ -1,5 +1,5 @@
-//! The accounts of those who use the tables: each does what its programs do, and the server lets it do
-//! nothing else. What dashboards read with theirs is in `store_views`.
+//! The accounts of those who use the tables: each does what its programs do, and the server lets it
+//! do nothing else. What dashboards read with theirs is in `store_views`.
 
 use futures_util::future::join_all;
 use market::{Bar, BookBar, Minute, fold};
@@ -39,13 +39,13 @@ fn store(url: &str) -> Store {
 
 /// Migrates as several deployments at the same time would; returns how the accounts log in.
 async fn migrated(url: &str) -> Logins {
-    let deploy = async || {
-        let store = store(url);
-        let migration = store.migrate().await.expect("migrated");
-        assert_eq!(migration, 4);
-        store.make_roles().await.expect("made")
-    };
-    let logins = join_all((0..AT_ONCE).map(|_| deploy())).await;
+    let stores: Vec<Store> = (0..AT_ONCE).map(|_| store(url)).collect();
+    let migrations = join_all(stores.iter().map(Store::migrate)).await;
+    assert!(migrations.into_iter().all(|done| done.expect("migrated") == 4));
+    // Connected before, so that all of them begin at once.
+    join_all(stores.iter().map(Store::symbols)).await;
+    let logins = join_all(stores.iter().map(Store::make_roles)).await;
+    let logins: Vec<Logins> = logins.into_iter().map(|done| done.expect("made")).collect();
     assert!(logins.windows(2).all(|two| two[0] == two[1]), "{logins:?}");
     logins[0]
 }

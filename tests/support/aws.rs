@@ -1,5 +1,5 @@
-//! tickfold deployed as `make deploy` does it, by the same script and the same Terraform, to moto: with
-//! a database of one's own in RDS's place, and a Docker that only writes down what it is told.
+//! tickfold deployed as `make deploy` does it, by the same script and the same Terraform, to moto:
+//! with a database of one's own in RDS's place, and a Docker that only writes down what it is told.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;

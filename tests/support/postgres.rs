@@ -44,7 +44,8 @@ impl Postgres {
     }
 
     /// A server that also listens at `port` of this machine: with an identity it speaks TLS, and
-    /// lets in there whoever uses it. `app` and `tickfold` have to give their password, unencoded as to RDS.
+    /// lets in there whoever uses it. `app` and `tickfold` have to give their password, unencoded
+    /// as to RDS.
     pub fn start_at(port: u16, identity: Option<&Identity>) -> Postgres {
         let folder = unprivileged::folder();
         let rules = folder.path().join("rules");

@@ -32,6 +32,8 @@ type Shared = Arc<Mutex<Parts>>;
 struct Parts {
     /// The text of the secret.
     text: String,
+    /// How many calls are still refused, as of a role that is not known everywhere yet.
+    refusals: u32,
     function: Function,
 }
 
@@ -39,7 +41,7 @@ impl Secrets {
     pub async fn start(text: String, function: Function) -> Secrets {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
-        let state = Arc::new(Mutex::new(Parts { text, function }));
+        let state = Arc::new(Mutex::new(Parts { text, refusals: 0, function }));
         let router = Router::new()
             .route("/", post(secret))
             .route("/2015-03-31/functions/{name}/invocations", post(invoke))
@@ -69,6 +71,11 @@ impl Secrets {
         self.state.lock().await.text = text.to_owned();
     }
 
+    /// Refuses as many calls, whatever they ask for.
+    pub async fn refuse(&self, calls: u32) {
+        self.state.lock().await.refusals = calls;
+    }
+
     /// What the function inside has logged so far.
     pub async fn log(&self) -> String {
         self.state.lock().await.function.log()
@@ -81,7 +88,19 @@ impl Drop for Secrets {
     }
 }
 
+/// The answer to a role that may not, while there are refusals left.
+async fn refused(parts: &Shared) -> Option<Response> {
+    let mut parts = parts.lock().await;
+    parts.refusals = parts.refusals.checked_sub(1)?;
+    let refusal = json!({ "__type": "AccessDeniedException", "Message": "not authorized" });
+    let kind = [("x-amzn-errortype", "AccessDeniedException")];
+    Some((StatusCode::FORBIDDEN, kind, refusal.to_string()).into_response())
+}
+
 async fn secret(State(parts): State<Shared>, headers: HeaderMap, body: String) -> Response {
+    if let Some(refused) = refused(&parts).await {
+        return refused;
+    }
     let asked: Value = serde_json::from_str(&body).expect("JSON");
     let is_known = asked["SecretId"] == SECRET;
     let is_get = headers["x-amz-target"] == "secretsmanager.GetSecretValue";
@@ -99,6 +118,9 @@ async fn invoke(
     headers: HeaderMap,
     body: String,
 ) -> Response {
+    if let Some(refused) = refused(&parts).await {
+        return refused;
+    }
     assert_eq!(name, FUNCTION);
     let kind = headers.get("x-amz-invocation-type");
     assert!(kind.is_none_or(|kind| kind == "RequestResponse"), "it waits for the answer");

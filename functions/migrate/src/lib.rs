@@ -1,9 +1,9 @@
-//! Brings the database to this version while a deployment waits for it: the tables, then the accounts
-//! of those who use them; writes no row, and keeps no password.
+//! Brings the database to this version while a deployment waits for it: the tables, then the
+//! accounts of those who use them; writes no row, and keeps no password.
 //!
-//! One program that is deployed twice. The database can be reached only from inside its network, and
-//! Secrets Manager, which has the password of its owner, only from outside: an endpoint between them
-//! would cost half of what the database does. So [`Outside`] reads the password and calls
+//! One program that is deployed twice. The database can be reached only from inside its network,
+//! and Secrets Manager, which has the password of its owner, only from outside: an endpoint between
+//! them would cost half of what the database does. So [`Outside`] reads the password and calls
 //! [`Inside`], which logs in with it.
 
 mod inside;
@@ -22,7 +22,8 @@ pub enum App {
     Inside(Inside),
 }
 
-/// What either is called with; unknown fields are passed over, such as what Terraform says of itself.
+/// What either is called with; unknown fields are passed over, such as what Terraform says of
+/// itself.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Event {
     /// Who logs in, for the one inside; without it, whom `DATABASE_URL` names.

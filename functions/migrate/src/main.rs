@@ -6,8 +6,8 @@ use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use migrate::{App, Event, Inside, Outside, handle};
 use store::Access;
 
-/// Whatever the environment says: at the finest level Lambda's library writes every event, and in one
-/// of ours is a password.
+/// Whatever the environment says: at the finest level Lambda's library writes every event, and in
+/// one of ours is a password.
 const LOG_LEVEL: Level = Level::INFO;
 
 /// The environment: of one half or of the other.

@@ -1,16 +1,22 @@
-//! The half outside the network: takes the password from Secrets Manager to the half inside, and its
-//! answer back; touches no database.
+//! The half outside the network: takes the password from Secrets Manager to the half inside, and
+//! its answer back; touches no database.
+
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use aws_config::BehaviorVersion;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
-use aws_sdk_lambda::error::DisplayErrorContext;
+use aws_sdk_lambda::error::{DisplayErrorContext, ProvideErrorMetadata};
 use aws_sdk_lambda::primitives::Blob;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use serde::Deserialize;
 use store::Account;
 
 use crate::{Event, Migrated};
+
+/// The first deployment calls this seconds after its role was made, and what a new role may do is
+/// not known everywhere in AWS at once. Half a minute together; then it is no matter of time.
+const UNTIL_KNOWN_SECONDS: [u64; 5] = [1, 2, 4, 8, 16];
 
 /// Where the password is, and who logs in with it.
 #[derive(Debug)]
@@ -58,7 +64,8 @@ impl Outside {
     }
 
     async fn owner(&self) -> anyhow::Result<Account> {
-        let secret = self.secrets.get_secret_value().secret_id(&self.secret).send().await;
+        let get = async || self.secrets.get_secret_value().secret_id(&self.secret).send().await;
+        let secret = when_allowed(get).await;
         let secret = secret.map_err(|error| anyhow::anyhow!("{}", DisplayErrorContext(error)))?;
         let text = secret.secret_string().context("it has no text")?;
         // What serde says of a wrong text may quote it.
@@ -68,7 +75,7 @@ impl Outside {
 
     async fn invoke(&self, event: Vec<u8>) -> anyhow::Result<Migrated> {
         let invoke = self.lambda.invoke().function_name(&self.function).payload(Blob::new(event));
-        let sent = invoke.send().await;
+        let sent = when_allowed(async || invoke.clone().send().await).await;
         let answer = sent.map_err(|error| anyhow::anyhow!("{}", DisplayErrorContext(error)))?;
         let text = answer.payload().map(|payload| payload.as_ref()).unwrap_or_default();
         if answer.function_error().is_some() {
@@ -78,4 +85,20 @@ impl Outside {
         }
         serde_json::from_slice(text).context("its answer is not of this version")
     }
+}
+
+/// Asks again while the answer is that this role may not.
+async fn when_allowed<T, E: ProvideErrorMetadata>(
+    mut ask: impl AsyncFnMut() -> Result<T, E>,
+) -> Result<T, E> {
+    for seconds in UNTIL_KNOWN_SECONDS {
+        match ask().await {
+            Err(error) if error.code() == Some("AccessDeniedException") => {
+                tracing::warn!("not allowed, perhaps not yet; again in {seconds} s");
+                tokio::time::sleep(Duration::from_secs(seconds)).await;
+            }
+            done => return done,
+        }
+    }
+    ask().await
 }

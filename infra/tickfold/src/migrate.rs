@@ -1,6 +1,6 @@
-//! `tickfold migrate`: brings a database's tables, and its accounts, to this version; writes no row.
-//! No function does so by itself: a cold start must not change tables under those that run. In AWS
-//! the function `migrate` does the same inside the deployment.
+//! `tickfold migrate`: brings a database's tables, and its accounts, to this version; writes no
+//! row. No function does so by itself: a cold start must not change tables under those that run. In
+//! AWS the function `migrate` does the same inside the deployment.
 
 use std::process::ExitCode;
 
@@ -9,8 +9,8 @@ use store::{Logins, Store, StoreError};
 const AFTER_HELP: &str = "\
 Run it once for a new database, and again with each new version before its functions. A second run
 changes nothing. The user of the URL must be allowed to create tables, and with --roles accounts:
-tickfold_writer for aggregate, tickfold_readonly for query, Grafana and QuickSight. On RDS they log in
-with IAM; elsewhere not before you give each a password.";
+tickfold_writer for aggregate, tickfold_readonly for query, Grafana and QuickSight. On RDS they log
+in with IAM; elsewhere not before you give each a password.";
 
 /// Create the tables of a database, or bring them to this version
 #[derive(Debug, clap::Args)]

@@ -3,9 +3,9 @@
 //! One [`Store`] over several databases. A row goes in and comes out as the JSON of
 //! [`market::Bar`] or [`market::BookBar`], whose field names are the column names; decimals travel
 //! as their exact text.
-//! MySQL's SQL keeps to what MySQL 8 and MariaDB 10.11 share; the tests run it on MariaDB.
-//! The SQL is in `queries/`, `migrations/` and `roles/`, one folder per database, and each statement
-//! is written for each. To add a database: a variant of `Pool`, its folders, and its line in `Access`
+//! MySQL's SQL keeps to what MySQL 8 and MariaDB 10.11 share; the tests run it on MariaDB. The SQL
+//! is in `queries/`, `migrations/` and `roles/`, one folder per database, and each statement is
+//! written for each. To add a database: a variant of `Pool`, its folders, and its line in `Access`
 //! and `Sql`; the compiler and the tests name the rest.
 
 mod access;

@@ -63,6 +63,12 @@ mock_resource "aws_lambda_function" {
   }
 }
 
+mock_resource "aws_lambda_invocation" {
+  defaults = {
+    result = "{\"migration\":3,\"logins\":\"iam\"}"
+  }
+}
+
 mock_resource "aws_lambda_layer_version" {
   defaults = {
     arn = "arn:aws:lambda:us-east-1:123456789012:layer:mock:1"

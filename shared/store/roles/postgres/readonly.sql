@@ -1,7 +1,7 @@
--- The role of query, Grafana and QuickSight: it reads, and the server lets it do nothing else. Run it
--- after the migrations, as their owner; twice is once. It is no migration because a role belongs to
--- the server and not to one database, and because making one is a right that not every owner of a
--- database has. It cannot log in before it has a password, or IAM (iam.sql):
+-- The role of query, Grafana and QuickSight: it reads, and the server lets it do nothing else. Run
+-- it after the migrations, as their owner; twice is once. It is no migration because a role belongs
+-- to the server and not to one database, and because making one is a right that not every owner of
+-- a database has. It cannot log in before it has a password, or IAM (iam.sql):
 --     alter role tickfold_readonly password '...';
 do $$
 begin
