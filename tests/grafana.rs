@@ -9,8 +9,12 @@ use market::{Bar, fold};
 use serde_json::Value;
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Column, Connection, Row, TypeInfo};
+use tests::books::{book_bars, book_lines};
 use tests::databases::Database;
 use tests::trades::{MINUTE, NOON, SECOND, name, symbol, trade};
+
+#[path = "grafana/books.rs"]
+mod books;
 
 /// What Grafana itself migrates to; a dashboard of a later one would not load.
 const NEWEST_SCHEMA: u64 = 42;
@@ -222,7 +226,7 @@ async fn reader(database: &Database) -> PgConnection {
     for sql in [
         if made.is_none() { view } else { "select 1" },
         &format!("create role {role}"),
-        &format!("grant select on bars, candles to {role}"),
+        &format!("grant select on bars, candles, book_bars to {role}"),
         &format!("set role {role}"),
     ] {
         sqlx::query(AssertSqlSafe(sql)).execute(&mut connection).await.expect(sql);
@@ -246,6 +250,7 @@ async fn every_query_answers_with_the_columns_that_its_panel_reads() {
     rows.extend(bars().into_iter().map(|bar| Bar { symbol: symbol("ETHUSDT"), ..bar }));
     rows.extend(bars().into_iter().map(|bar| Bar { exchange: name("kraken"), ..bar }));
     store.put_newer(&rows).await.expect("written");
+    store.put_newer(&book_bars(book_lines(120, 10), 1)).await.expect("written");
     let mut reader = reader(&database).await;
     let write = sqlx::query("delete from bars").execute(&mut reader).await;
     assert!(write.is_err(), "it reads only");
@@ -265,6 +270,8 @@ async fn every_query_answers_with_the_columns_that_its_panel_reads() {
             ],
         ),
         ("Buy and sell volume", vec![("buy", "NUMERIC"), ("sell", "NUMERIC")]),
+        ("Spread", vec![("spread", "NUMERIC")]),
+        ("Imbalance", vec![("imbalance", "NUMERIC")]),
         ("Data age", vec![("age", "NUMERIC")]),
         ("Missing trades", vec![("inside", "NUMERIC"), ("between", "NUMERIC")]),
         (
@@ -285,7 +292,7 @@ async fn every_query_answers_with_the_columns_that_its_panel_reads() {
         let expected: Vec<_> = [("time", "TIMESTAMPTZ")].into_iter().chain(expected).collect();
         assert_eq!(columns(rows.first().expect(title)), expected, "{title}");
     }
-    assert_eq!(list(&dashboard, "/panels").len(), 5, "every panel is tested above");
+    assert_eq!(list(&dashboard, "/panels").len(), 7, "every panel is tested above");
 
     let mut listed = Vec::new();
     for variable in list(&dashboard, "/templating/list") {

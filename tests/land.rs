@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use land::{Event, handle};
-use market::{Minute, Trade};
+use market::{BookLine, Minute, Trade};
 use serde_json::Value;
 use store::Range;
+use tests::books::book_lines;
 use tests::bucket::{Bucket, batch as notifications};
 use tests::databases::Database;
 use tests::stream::{batch, record};
@@ -111,6 +112,29 @@ async fn after_a_failure_the_retry_writes_the_same_objects() {
     let whole = bucket.below("raw");
     assert_eq!(whole.len(), 3, "the others are written");
     assert_eq!(retry_from(&bucket, batch(&records[2..])).await, None);
+    assert_eq!(bucket.below("raw"), expected);
+}
+
+/// One stream carries both, in one shard.
+#[tokio::test]
+async fn a_line_of_a_book_lies_beside_the_trades_of_its_minute() {
+    let bucket = Bucket::start().await;
+    let (trades, books) = (trades(1, 3, 1), book_lines(3, 1));
+    // Its place is known, its price is for aggregate to find.
+    let broken = books[2].to_string().replace("\"mid_open\":\"", "\"mid_open\":\"-");
+    let mut texts: Vec<String> = trades.iter().map(Trade::to_string).collect();
+    texts.extend(books[..2].iter().map(BookLine::to_string));
+    texts.push(broken.clone());
+    let records: Vec<_> = (100..)
+        .zip([0, 3, 1, 4, 2, 5])
+        .map(|(number, at): (u64, usize)| record(SHARD, &number.to_string(), texts[at].as_bytes()))
+        .collect();
+    assert_eq!(retry_from(&bucket, batch(&records)).await, None);
+    let beside = |key: String| key.replacen("trades", "books", 1);
+    let expected = BTreeMap::from([
+        (key("1200", 100, 5), lines(&trades)),
+        (beside(key("1200", 101, 5)), format!("{}{broken}\n", lines(&books[..2]))),
+    ]);
     assert_eq!(bucket.below("raw"), expected);
 }
 

@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 
 use futures_util::future::join_all;
-use market::{Bar, Trade};
+use market::{Bar, BookLine, Trade};
 use reqwest::{Client, Response};
 use serde_json::Value;
 use store::Store;
+use tests::books::{book_bars, book_line, book_lines};
 use tests::databases::Database;
 use tests::trades::{MINUTE, NOON, trade, trades};
 
@@ -187,6 +188,61 @@ async fn problems_name_the_parameter_and_what_would_be_right() {
 }
 
 #[tokio::test]
+async fn a_row_of_books_has_every_column_and_its_averages() {
+    for database in Database::all().await {
+        let mut rows = book_bars(book_lines(6, 3), 1);
+        // A side was empty all through the last minute.
+        let empty = BookLine { bids: vec![], mid: None, ..book_line(NOON + 3 * MINUTE) };
+        let (quoted_micros, zero) = (0, market::Decimal::ZERO);
+        let (spread_seconds, bid_size_seconds, ask_size_seconds) = (zero, zero, zero);
+        rows.extend(book_bars(
+            [BookLine {
+                quoted_micros,
+                spread_seconds,
+                bid_size_seconds,
+                ask_size_seconds,
+                ..empty
+            }],
+            1,
+        ));
+        database.store().put_newer(&rows).await.expect("written");
+        let server = Server::start(database.store()).await;
+        let books = "/v1/books?exchange=binance&symbol=BTCUSDT&from=2026-11-20T12:00:00Z";
+        let all = server.json(books).await;
+        let mut row = all["books"][0].clone();
+        assert!(row["updated_at"].take().as_str().expect("a time").ends_with('Z'));
+        let expected = serde_json::json!({
+            "exchange": "binance", "symbol": "BTCUSDT", "minute": "2026-11-20T12:00:00Z",
+            "mid_open": "43000.05", "mid_high": "43000.05", "mid_low": "43000.01",
+            "mid_close": "43000.01", "update_count": 4, "quoted_micros": 2_000_000,
+            "spread_seconds": "0.04", "bid_size_seconds": "7", "ask_size_seconds": "3",
+            "ofi": "-1.5", "line_count": 2, "duplicate_count": 0, "conflict_count": 0,
+            "quarantined_count": 0, "object_count": 1, "fingerprint": row["fingerprint"],
+            "updated_at": null, "spread": "0.02", "imbalance": "0.4", "final": row["final"],
+        });
+        assert_eq!(row, expected, "{}", database.name);
+        let row = &all["books"][3];
+        let none = ["mid_open", "mid_high", "mid_low", "mid_close", "spread", "imbalance"];
+        assert!(none.iter().all(|column| row[column].is_null()), "{}: {row}", database.name);
+
+        let first = server.json(&format!("{books}&limit=3")).await;
+        assert_eq!(
+            first["books"].as_array().expect("rows")[..],
+            all["books"].as_array().expect("rows")[..3]
+        );
+        let cursor = first["next"].as_str().expect("a second page");
+        let second = server.json(&format!("{books}&limit=3&cursor={cursor}")).await;
+        assert_eq!((&second["books"][0], &second["next"]), (&all["books"][3], &Value::Null));
+        let later = books.replace("2026", "2027");
+        assert_eq!(server.json(&later).await["books"], serde_json::json!([]));
+        let unknown = server.problem(&books.replace("BTCUSDT", "ETHUSDT")).await;
+        let detail = "there are no books of ETHUSDT at binance; are they recorded?";
+        assert_eq!(unknown, (404, "symbol".into(), detail.into()));
+        assert_eq!(server.problem(&format!("{books}&form=1")).await.1, "form");
+    }
+}
+
+#[tokio::test]
 async fn symbols_health_and_the_page() {
     for database in Database::all().await {
         let empty = Server::start(database.store()).await;
@@ -222,7 +278,8 @@ async fn without_its_database_it_says_so_and_hides_how() {
     let nowhere = "postgres://me:secret@127.0.0.1:1/db";
     let server = Server::start(Store::connect(nowhere, 3).expect("URL")).await;
     let bars = format!("{BARS}&limit=1");
-    let paths = [&*bars, "/v1/symbols", "/v1/health"];
+    let books = bars.replace("bars", "books");
+    let paths = [&*bars, &books, "/v1/symbols", "/v1/health"];
     for (status, _, detail) in join_all(paths.map(|path| server.problem(path))).await {
         assert_eq!((status, &*detail), (503, "the database did not answer; try again"));
     }

@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_s3::primitives::ByteStream;
-use lake::{Lake, MinutePrefix};
+use lake::{Kind, Lake, MinutePrefix};
 use market::{Bar, Trade};
 use serde_json::{Value, json};
 use sqlx::{Connection, Executor, PgConnection};
 use store::{Range, Store};
 use tempfile::TempDir;
 use tests::binary::tickfold;
+use tests::books::book_lines;
 use tests::http_client;
 use tests::moto::Moto;
 use tests::postgres::Postgres;
@@ -174,6 +175,9 @@ async fn objects_become_rows_and_what_fails_a_dead_letter() {
     let all: Vec<Trade> = trades(1, 30, 1);
     put(&lake, 0, "one", &all[..20]).await;
     put(&lake, 0, "two", &all[20..]).await;
+    let books = MinutePrefix::raw(Kind::Books, name("binance"), time(NOON).minute());
+    let lines_of_books = lines(&book_lines(20, 1));
+    lake.put_lines(&books, "one", lines_of_books.as_bytes()).await.expect("written");
     let broken = MinutePrefix::raw_trades(name("binance"), time(NOON + MINUTE).minute());
     let broken = broken.object("broken").expect("a key").to_string();
     for key in [broken.as_str(), "raw/trades/notes.txt"] {
@@ -187,6 +191,9 @@ async fn objects_become_rows_and_what_fails_a_dead_letter() {
     let (status, page) = serve.get(&format!("/v1/bars?{range}")).await;
     let page: Value = serde_json::from_str(&page).expect("JSON");
     assert_eq!((status, &page["bars"][0]["trade_count"]), (200, &json!(30)), "{page}");
+    let books = format!("/v1/books?{range}");
+    let folded = async || serve.get(&books).await.1.contains("\"line_count\":20,");
+    until("the row of books", folded).await;
     assert_eq!(serve.get("/").await.0, 200, "the page");
 
     let (status, text) = serve.get("/health").await;

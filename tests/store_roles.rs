@@ -2,9 +2,10 @@
 //! do nothing else. What dashboards read with theirs is in `store_views`.
 
 use futures_util::future::join_all;
-use market::{Bar, Minute, fold};
+use market::{Bar, BookBar, Minute, fold};
 use sqlx::{AssertSqlSafe, Connection, Executor, MySqlConnection, PgConnection};
 use store::{Logins, Range, Store, StoreError};
+use tests::books::{book_bars, book_lines};
 use tests::mariadb::Mariadb;
 use tests::postgres::Postgres;
 use tests::trades::{name, symbol, trades};
@@ -12,8 +13,10 @@ use tests::trades::{name, symbol, trades};
 /// Deployments of the same account at the same time.
 const AT_ONCE: usize = 6;
 
-const REFUSED_TO_BOTH: [&str; 6] = [
+const REFUSED_TO_BOTH: [&str; 8] = [
     "delete from bars",
+    "delete from book_bars",
+    "drop table book_bars",
     "truncate table bars",
     "drop table bars",
     "alter table bars add note int",
@@ -38,7 +41,7 @@ fn store(url: &str) -> Store {
 async fn migrated(url: &str) -> Logins {
     let stores: Vec<Store> = (0..AT_ONCE).map(|_| store(url)).collect();
     let migrations = join_all(stores.iter().map(Store::migrate)).await;
-    assert!(migrations.into_iter().all(|done| done.expect("migrated") == 3));
+    assert!(migrations.into_iter().all(|done| done.expect("migrated") == 4));
     // Connected before, so that all of them begin at once.
     join_all(stores.iter().map(Store::symbols)).await;
     let logins = join_all(stores.iter().map(Store::make_roles)).await;
@@ -62,6 +65,14 @@ async fn each_does_its_work(writer: &Store, reader: &Store) {
     let before = reader.bar_before(&name("binance"), &symbol("BTCUSDT"), newer[1].minute).await;
     assert_eq!(before.expect("a row").map(|row| row.bar), Some(newer[0].clone()));
     reader.put_newer(&bars(900)).await.expect_err("it only reads");
+
+    assert_eq!(writer.put_newer(&book_bars(book_lines(40, 2), 1)).await.expect("new rows"), 2);
+    let newer = book_bars(book_lines(40, 2), 2);
+    assert_eq!(writer.put_newer(&newer).await.expect("newer rows"), 2);
+    let read: Vec<BookBar> =
+        reader.rows(&all()).await.expect("rows").into_iter().map(|row| row.bar).collect();
+    assert_eq!(read, newer);
+    reader.put_newer(&book_bars(book_lines(40, 2), 3)).await.expect_err("it only reads");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use market::{Bar, Decimal, Side, fold};
 use sqlx::{Connection, Executor, MySqlConnection, PgConnection};
 use store::Store;
+use tests::books::{book_bars, book_lines};
 use tests::databases::Database;
 use tests::mariadb::Mariadb;
 use tests::postgres::Postgres;
@@ -116,9 +117,14 @@ async fn the_views_of_mysql_show_the_bars_under_the_names_of_others() {
     both_views!(MySqlConnection, Database::mariadb().await, "char");
 }
 
-const READS: [&str; 3] =
-    ["select * from bars", "select * from candles", "select * from minute_totals"];
-const WRITES: [&str; 5] = [
+const READS: [&str; 4] = [
+    "select * from bars",
+    "select * from candles",
+    "select * from minute_totals",
+    "select * from book_bars",
+];
+const WRITES: [&str; 6] = [
+    "update book_bars set object_count = 9",
     "insert into bars select * from bars",
     "update bars set object_count = 9",
     "delete from bars",
@@ -133,6 +139,7 @@ async fn the_role_for_dashboards_reads_and_does_nothing_else_on_postgresql() {
     let store = Store::connect(&url, 1).expect("URL");
     store.migrate().await.expect("migrated");
     store.put_newer(&bars()).await.expect("written");
+    store.put_newer(&book_bars(book_lines(4, 2), 1)).await.expect("written");
     let mut owner = PgConnection::connect(&url).await.expect("connected");
     for _ in 0..2 {
         let role = include_str!("../shared/store/roles/postgres/readonly.sql");
@@ -161,6 +168,7 @@ async fn the_role_for_dashboards_reads_and_does_nothing_else_on_mysql() {
     let store = Store::connect(&url, 1).expect("URL");
     store.migrate().await.expect("migrated");
     store.put_newer(&bars()).await.expect("written");
+    store.put_newer(&book_bars(book_lines(4, 2), 1)).await.expect("written");
     let mut owner = MySqlConnection::connect(&url).await.expect("connected");
     for _ in 0..2 {
         let role = include_str!("../shared/store/roles/mysql/readonly.sql");

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use chrono::{DateTime, Utc};
-use lake::{Limits, MinutePrefix, ObjectKey};
+use lake::{Kind, Limits, MinutePrefix, ObjectKey};
 use market::{ExchangeName, Minute, Time};
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 use serde_json::{Value as Json, json};
+use tests::books::book_line;
 use tickfold::demo::batcher;
 use vrl::compiler::runtime::Runtime;
 use vrl::compiler::{Program, TargetValue, TimeZone};
@@ -150,8 +151,14 @@ fn any_exchange_and_any_time_give_a_folder_that_lake_reads() {
 
 #[test]
 fn books_follow_by_the_same_template() {
-    let folder = Vrl::of("place").folder("binance.books", LINE.as_bytes()).expect("placed");
-    assert_eq!(key_prefix(&folder), "raw/books/exchange=binance/date=2023-11-14/minute=2213/");
+    let line = book_line(1_700_000_039_000_000);
+    let folder = Vrl::of("place").folder("binance.books", line.to_string().as_bytes());
+    let folder = folder.expect("placed");
+    let key = format!("{}name.ndjson.gz", key_prefix(&folder));
+    let key = key.parse::<ObjectKey>().expect("lake reads it");
+    let (exchange, minute) = (line.exchange.clone(), line.minute());
+    assert_eq!(key.prefix, MinutePrefix::raw(Kind::Books, exchange, minute));
+    assert_eq!(folder, "books/exchange=binance/date=2023-11-14/minute=2213");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use rdkafka::config::ClientConfig;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use serde_json::Value;
 use store::Store;
+use tests::books::book_line;
 use tests::bucket::BUCKET;
 use tests::trades::{MINUTE, NOON, lines, name, time, trade, trades};
 use tickfold::demo::batcher::{self, Batcher};
@@ -26,23 +27,32 @@ const TOPIC: &str = "binance.trades";
 
 /// A batcher over a broker that holds these lines, one for each partition in turn.
 async fn batcher_over(payloads: &[&[u8]], server: &S3Server) -> (Broker, Batcher) {
-    let broker = Broker::start(TOPIC).expect("a broker");
+    let (broker, batcher) = batcher_of(TOPIC, payloads, server).await;
+    (broker, batcher.expect("a reader of the broker"))
+}
+
+async fn batcher_of(
+    topic: &str,
+    payloads: &[&[u8]],
+    server: &S3Server,
+) -> (Broker, anyhow::Result<Batcher>) {
+    let broker = Broker::start(topic).expect("a broker");
     let brokers = broker.bootstrap_servers();
     let producer: FutureProducer =
         ClientConfig::new().set("bootstrap.servers", &brokers).create().expect("a producer");
     for (partition, payload) in (0..PARTITIONS).cycle().zip(payloads) {
-        let record = FutureRecord::<(), _>::to(TOPIC).partition(partition).payload(*payload);
+        let record = FutureRecord::<(), _>::to(topic).partition(partition).payload(*payload);
         producer.send(record, DEADLINE).await.expect("acknowledged");
     }
     let config = batcher::Config {
         bootstrap_servers: brokers,
-        topic: TOPIC.to_owned(),
+        topic: topic.to_owned(),
         partitions: PARTITIONS,
         bucket: BUCKET.to_owned(),
         // Never: what is written was flushed at the end.
         timeout: DEADLINE * 2,
     };
-    (broker, Batcher::new(server.client(), config).expect("a reader of the broker"))
+    (broker, Batcher::new(server.client(), config))
 }
 
 #[tokio::test]
@@ -84,6 +94,23 @@ async fn the_batcher_reads_to_the_end_places_each_line_and_buries_what_has_no_pl
     let mut dead = dead.map(<[u8]>::to_vec);
     dead.sort();
     assert_eq!(buried, dead);
+}
+
+#[tokio::test]
+async fn the_batcher_places_lines_by_their_topic() {
+    let folder = folder();
+    let (server, _created) = S3Server::start(folder.path(), BUCKET).await.expect("a server");
+    let line = book_line(NOON).to_string();
+    let (_broker, batcher) = batcher_of("binance.books", &[line.as_bytes()], &server).await;
+    let stopped = CancellationToken::new();
+    stopped.cancel();
+    batcher.expect("a reader of the broker").run(stopped).await.expect("every batch was written");
+    let books = folder.path().join(BUCKET).join("raw/books/exchange=binance/date=2026-11-20");
+    let found = files(&books.join("minute=1200"), ".ndjson.gz");
+    assert_eq!(gunzip(&found[0]), format!("{line}\n").as_bytes());
+    let (_broker, refused) = batcher_of("binance.candles", &[], &server).await;
+    let why = refused.err().expect("nobody knows where its lines belong").to_string();
+    assert_eq!(why, "topic \"binance.candles\" ends with none of .trades .books");
 }
 
 #[tokio::test]

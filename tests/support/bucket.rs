@@ -8,14 +8,11 @@ use std::path::PathBuf;
 use aggregate::{App, Event};
 use aws_sdk_s3::primitives::ByteStream;
 use flate2::read::MultiGzDecoder;
-use lake::{Lake, MinutePrefix, ObjectKey};
-use market::Trade;
+use lake::{Lake, Line, MinutePrefix, ObjectKey};
 use serde_json::{Value, json};
 use store::Store;
 use tempfile::TempDir;
 use tickfold::demo::s3::S3Server;
-
-use crate::trades::lines;
 
 pub const BUCKET: &str = "tickfold";
 
@@ -45,20 +42,20 @@ impl Bucket {
         App { lake: self.lake(), store }
     }
 
-    /// Writes trades as one object under the minute of the first.
-    pub async fn put(&self, name: &str, trades: &[Trade]) -> ObjectKey {
-        let first = trades.first().expect("a trade");
-        let minute = MinutePrefix::raw_trades(first.exchange.clone(), first.minute());
-        self.put_under(&minute, name, trades).await
+    /// Writes lines as one object under the minute of the first.
+    pub async fn put<L: Line>(&self, name: &str, lines: &[L]) -> ObjectKey {
+        let first = lines.first().expect("a line");
+        let minute = MinutePrefix::raw(L::KIND, first.exchange().clone(), first.minute());
+        self.put_under(&minute, name, lines).await
     }
 
-    pub async fn put_under(
+    pub async fn put_under<L: Line>(
         &self,
         minute: &MinutePrefix,
         name: &str,
-        trades: &[Trade],
+        lines: &[L],
     ) -> ObjectKey {
-        let lines = lines(trades);
+        let lines = crate::trades::lines(lines);
         self.lake().put_lines(minute, name, lines.as_bytes()).await.expect("written")
     }
 

@@ -2,6 +2,7 @@
 
 pub mod aws;
 pub mod binary;
+pub mod books;
 pub mod bucket;
 pub mod captures;
 pub mod databases;

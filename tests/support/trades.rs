@@ -1,5 +1,7 @@
 //! Trades for tests, made up in the shape of the trade line; real recordings are in `captures`.
 
+use std::fmt::Display;
+
 use market::trade::{Marks, fill};
 use market::{ExchangeName, Ids, Side, Source, Symbol, Time, Trade};
 
@@ -42,7 +44,7 @@ pub fn trades(first_id: u64, count: u64, minutes: i64) -> Vec<Trade> {
     (0..count).map(|at| trade(first_id + at, NOON + at as i64 * step)).collect()
 }
 
-/// Trades as an object's bytes before compression.
-pub fn lines<'a>(trades: impl IntoIterator<Item = &'a Trade>) -> String {
-    trades.into_iter().map(|trade| format!("{trade}\n")).collect()
+/// Lines of trades or books as an object's bytes before compression.
+pub fn lines<'a, L: Display + 'a>(lines: impl IntoIterator<Item = &'a L>) -> String {
+    lines.into_iter().map(|line| format!("{line}\n")).collect()
 }

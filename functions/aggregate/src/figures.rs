@@ -2,8 +2,10 @@
 //! (`terraform/alarms.tf`); it decides nothing.
 
 use lake::MinuteRead;
-use market::{Bar, Time};
+use market::Time;
 use tracing::info;
+
+use crate::rows::Folds;
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
 
@@ -14,17 +16,18 @@ pub(crate) struct Figures {
     missing: u64,
     /// Refused lines, and objects that could not be read.
     quarantined: u64,
+    /// Of trades.
     newest: Option<Time>,
 }
 
 impl Figures {
-    pub(crate) fn of(bars: &[Bar], read: &MinuteRead) -> Figures {
+    pub(crate) fn of<L: Folds>(rows: &[L::Row], read: &MinuteRead<L>) -> Figures {
         let refused: usize = read.refusals.iter().map(|(_, refusals)| refusals.len()).sum();
         Figures {
-            rows: bars.len() as u64,
-            missing: bars.iter().filter_map(|bar| bar.missing_count).sum(),
+            rows: rows.len() as u64,
+            missing: rows.iter().map(L::missing).sum(),
             quarantined: (refused + read.unreadable.len()) as u64,
-            newest: bars.iter().map(|bar| bar.last_time).max(),
+            newest: rows.iter().filter_map(L::newest).max(),
         }
     }
 
@@ -35,7 +38,7 @@ impl Figures {
         self.newest = self.newest.max(other.newest);
     }
 
-    /// An age is told only of rows: an invocation without any must not look fresh.
+    /// An age is told only of rows of trades: an invocation without any must not look fresh.
     pub(crate) fn tell(&self, now: Time) {
         let Figures { rows, missing, quarantined, newest } = self;
         let age = newest.map(|newest| (now.micros() - newest.micros()) / MICROS_PER_SECOND);

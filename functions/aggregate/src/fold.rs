@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
-use lake::{MinutePrefix, MinuteRead, ObjectKey, Refusal};
+use lake::{Kind, MinutePrefix, MinuteRead, ObjectKey, Refusal};
 use market::trade::Traces;
-use market::{Bar, BarKey, Fold, Trade};
+use market::{BarKey, BookLine, Trade};
 use store::Range;
 use tracing::{error, info, warn};
 
 use crate::App;
 use crate::figures::Figures;
+use crate::rows::{Counts, Folds};
 
 /// What came of a minute, and of those that its strays belong to.
 #[derive(Debug, Default)]
@@ -20,15 +21,22 @@ pub(crate) struct Folded {
     pub(crate) figures: Figures,
 }
 
-/// Folds a minute and every minute whose trades it found astray. Everything refused is kept before
+/// Folds a minute and every minute whose lines it found astray. Everything refused is kept before
 /// a row is written.
 pub(crate) async fn fold_minute(app: &App, minute: &MinutePrefix) -> anyhow::Result<Folded> {
+    match minute.kind {
+        Kind::Trades => fold_lines::<Trade>(app, minute).await,
+        Kind::Books => fold_lines::<BookLine>(app, minute).await,
+    }
+}
+
+async fn fold_lines<L: Folds>(app: &App, minute: &MinutePrefix) -> anyhow::Result<Folded> {
     let mut folded = Folded::default();
     let mut waiting = BTreeSet::from([minute.clone()]);
     // An object's strays are moved once; only then can the minutes they went to have changed.
     let mut moved = BTreeSet::new();
     while let Some(minute) = waiting.pop_first() {
-        let read = app.lake.read(&minute).await?;
+        let read = app.lake.read::<L>(&minute).await?;
         for (object, refusals) in &read.refusals {
             keep_refusals(app, object, refusals).await?;
         }
@@ -56,76 +64,80 @@ async fn keep_refusals(app: &App, object: &ObjectKey, refusals: &[Refusal]) -> a
 }
 
 /// Copies strays to their own minutes and returns those.
-async fn move_strays(
+async fn move_strays<L: Folds>(
     app: &App,
     object: &ObjectKey,
-    strays: &[Trade],
+    strays: &[L],
 ) -> anyhow::Result<Vec<MinutePrefix>> {
-    let mut homes: BTreeMap<MinutePrefix, Vec<Trade>> = BTreeMap::new();
-    for trade in strays {
-        let home = MinutePrefix::raw_trades(trade.exchange.clone(), trade.minute());
-        homes.entry(home).or_default().push(trade.clone());
+    let mut homes: BTreeMap<MinutePrefix, Vec<L>> = BTreeMap::new();
+    for line in strays {
+        let home = MinutePrefix::raw(L::KIND, line.exchange().clone(), line.minute());
+        homes.entry(home).or_default().push(line.clone());
     }
-    for (home, trades) in &homes {
-        let key = app.lake.put_strays(home, object, trades).await?;
-        let count = trades.len();
-        warn!(%object, count, "{count} trades of {object} belong to another minute: copied to {key}");
+    for (home, lines) in &homes {
+        let key = app.lake.put_strays(home, object, lines).await?;
+        let count = lines.len();
+        warn!(%object, count, "{count} lines of {object} are of another minute: copied to {key}");
     }
     Ok(homes.into_keys().collect())
 }
 
-async fn write_rows(
+async fn write_rows<L: Folds>(
     app: &App,
     minute: &MinutePrefix,
-    mut read: MinuteRead,
+    mut read: MinuteRead<L>,
 ) -> anyhow::Result<Figures> {
-    let trades = std::mem::take(&mut read.trades);
+    let lines = std::mem::take(&mut read.lines);
     let refusals: Vec<_> = read.refusals.iter().flat_map(|(_, refusals)| refusals).collect();
     // An unreadable object, or a line that tells neither symbol nor minute, may have been any
     // symbol's of this minute.
-    let refused = |bar: &Bar| {
+    let refused = |row: BarKey| {
         let may_be = |refusal: &&&Refusal| {
             let Traces { symbol, minute, .. } = &refusal.traces;
-            symbol.as_ref().is_none_or(|symbol| *symbol == bar.symbol)
-                && minute.is_none_or(|minute| minute == bar.minute)
+            symbol.as_ref().is_none_or(|symbol| *symbol == row.symbol)
+                && minute.is_none_or(|minute| minute == row.minute)
         };
         (refusals.iter().filter(may_be).count() + read.unreadable.len()) as u64
     };
-    let mut fold = Fold::default();
-    trades.into_iter().for_each(|trade| fold.add(trade));
-    let (mut bars, mut broken) = (Vec::new(), None);
-    for bar in fold.bars() {
-        match bar {
-            Ok(bar) => bars.push(Bar {
-                quarantined_count: refused(&bar),
-                object_count: read.object_count,
-                ..bar
-            }),
+    let (mut rows, mut broken) = (Vec::new(), None);
+    for row in L::rows(lines) {
+        match row {
+            Ok(mut row) => {
+                let quarantined = refused(L::key(&row));
+                set(L::counts(&mut row), quarantined, read.object_count);
+                rows.push(row);
+            }
             Err(error) => {
-                bars.extend(no_longer_whole(app, &error.key, read.object_count).await?);
+                rows.extend(no_longer_whole::<L>(app, &error.key, read.object_count).await?);
                 broken = Some(error);
             }
         }
     }
-    let written = app.store.put_newer(&bars).await?;
-    let (rows, known) = (bars.len(), bars.len() as u64 - written);
-    info!(%minute, rows, written, "{minute}: {rows} rows, {known} of them known already");
+    let written = app.store.put_newer(&rows).await?;
+    let (count, known) = (rows.len(), rows.len() as u64 - written);
+    info!(%minute, rows = count, written, "{minute}: {count} rows, {known} of them known already");
     // The other symbols' rows are written; this one needs a person.
-    broken.map_or_else(|| Ok(Figures::of(&bars, &read)), |error| Err(error.into()))
+    broken.map_or_else(|| Ok(Figures::of(&rows, &read)), |error| Err(error.into()))
 }
 
-/// The row of a bar that could not be made anew, marked: what came since is not in it.
-async fn no_longer_whole(
+fn set(counts: Counts<'_>, quarantined: u64, objects: u64) {
+    (*counts.quarantined, *counts.objects) = (quarantined, objects);
+}
+
+/// The stored row of what could not be folded anew, marked: what came since is not in it.
+async fn no_longer_whole<L: Folds>(
     app: &App,
     key: &BarKey,
     object_count: u64,
-) -> anyhow::Result<Option<Bar>> {
+) -> anyhow::Result<Option<L::Row>> {
     let (exchange, symbol) = (key.exchange.clone(), key.symbol.clone());
     let range = Range { exchange, symbol, from: key.minute, to: key.minute.plus(1), limit: 1 };
-    let stored = app.store.bars(&range).await?.pop().map(|row| row.bar);
-    Ok(stored.map(|bar| Bar {
-        quarantined_count: bar.quarantined_count.max(1),
-        object_count,
-        ..bar
+    let stored = app.store.rows::<L::Row>(&range).await?.pop();
+    Ok(stored.map(|row| {
+        let mut row = row.bar;
+        let counts = L::counts(&mut row);
+        let quarantined = (*counts.quarantined).max(1);
+        set(counts, quarantined, object_count);
+        row
     }))
 }

@@ -1,5 +1,6 @@
 //! The `aggregate` function: an object was created -> fold its minute again; trusts an event only
 //! as a hint of where to look, and does nothing with the object it names but read its minute.
+//! Trades and books go by the same rules.
 //!
 //! A minute is recomputed from all its objects, so that order, repetition, lateness and concurrency
 //! of events change nothing.
@@ -7,6 +8,7 @@
 mod event;
 mod figures;
 mod fold;
+mod rows;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;

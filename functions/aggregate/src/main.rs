@@ -11,7 +11,7 @@ const CONNECTIONS: u32 = 1;
 
 /// The environment.
 struct Config {
-    /// `BUCKET`: the bucket of trades.
+    /// `BUCKET`: the bucket of lines.
     bucket: String,
     /// `DATABASE_URL`: `postgres://user@host/db` or `mysql://user@host/db`.
     database_url: String,

@@ -19,7 +19,7 @@ pub use event::Event;
 use event::Record;
 use place::Place;
 
-/// Objects that are written at a time. A batch has a few, unless it is one of very late trades.
+/// Objects that are written at a time. A batch has a few, unless it is one of very late lines.
 const WRITTEN_AT_ONCE: usize = 8;
 
 /// The lines of one object.

@@ -7,7 +7,7 @@ use land::{Event, handle};
 
 /// The environment.
 struct Config {
-    /// `BUCKET`: the bucket of trades.
+    /// `BUCKET`: the bucket of lines.
     bucket: String,
     /// `S3_PATH_STYLE`: `true` for S3 servers without a name per bucket; default `false`.
     path_style: bool,

@@ -1,11 +1,13 @@
-//! The `query` function: bars over HTTP, and the page that draws them; writes nothing.
+//! The `query` function: bars and books over HTTP, and the page that draws them; writes nothing.
 //!
 //! One router for Lambda and for a local server. Decimals are strings, times are UTC, errors are
 //! RFC 9457 problems that name the parameter.
 
 mod bars;
+mod books;
 mod page;
 mod problem;
+mod range;
 mod status;
 
 use axum::Router;
@@ -31,6 +33,7 @@ const HEADERS: [(HeaderName, &str); 4] = [
 pub fn router(store: Store) -> Router {
     Router::new()
         .route("/v1/bars", get(bars::get))
+        .route("/v1/books", get(books::get))
         .route("/v1/symbols", get(status::symbols))
         .route("/v1/health", get(status::health))
         .merge(page::router())

@@ -2,6 +2,7 @@
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use market::{ExchangeName, Symbol};
 use serde::Serialize;
 use store::StoreError;
 use tracing::error;
@@ -27,14 +28,21 @@ impl Problem {
     }
 
     /// 404: the parameters are well-formed, but there is no such symbol.
-    pub(crate) fn unknown_symbol(exchange: impl ToString, symbol: impl ToString) -> Problem {
-        let (exchange, symbol) = (exchange.to_string(), symbol.to_string());
-        let detail = format!("there are no bars of {symbol} at {exchange}; /v1/symbols lists all");
+    pub(crate) fn unknown_symbol(
+        (what, hint): (&str, &str),
+        exchange: &ExchangeName,
+        symbol: &Symbol,
+    ) -> Problem {
+        let detail = format!("there are no {what} of {symbol} at {exchange}; {hint}");
         Problem { status: 404, title: "No such symbol", ..Problem::parameter("symbol", detail) }
     }
 
     pub(crate) fn not_found() -> Problem {
-        Problem::plain(404, "Not found", "the routes are /, /v1/bars, /v1/symbols and /v1/health")
+        Problem::plain(
+            404,
+            "Not found",
+            "the routes are /, /v1/bars, /v1/books, /v1/symbols and /v1/health",
+        )
     }
 
     pub(crate) fn method_not_allowed() -> Problem {

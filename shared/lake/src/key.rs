@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! raw/trades/exchange=binance/date=2026-11-20/minute=1201/{name}.ndjson.gz         what arrived
+//! raw/books/exchange=binance/date=2026-11-20/minute=1201/{name}.ndjson.gz          of order books
 //! quarantine/strays/trades/exchange=../date=../minute=../{name}.ndjson.gz          right line, wrong object
 //! quarantine/lines/trades/exchange=../date=../minute=../{name}.ndjson.gz           refused lines
 //! dead/date=2026-11-20/{name}.ndjson.gz                                            of no known minute
@@ -23,7 +24,7 @@ const MAX_NAME: usize = 200;
 pub enum Area {
     /// What arrived. `aggregate` only reads here, so its own writes can never call it again.
     Raw,
-    /// Trades that were found in another minute's object, copied to their own minute.
+    /// Lines that were found in another minute's object, copied to their own minute.
     Strays,
     /// Refused lines, with the reason and the object and offset they came from.
     RefusedLines,
@@ -41,18 +42,20 @@ impl Area {
     }
 }
 
-/// What the lines of an object are.
+/// What the lines of an object are. Topics end with the same words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     Trades,
+    Books,
 }
 
 impl Kind {
-    const ALL: [Kind; 1] = [Kind::Trades];
+    pub const ALL: [Kind; 2] = [Kind::Trades, Kind::Books];
 
-    fn as_str(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Kind::Trades => "trades",
+            Kind::Books => "books",
         }
     }
 }
@@ -67,8 +70,12 @@ pub struct MinutePrefix {
 }
 
 impl MinutePrefix {
+    pub fn raw(kind: Kind, exchange: ExchangeName, minute: Minute) -> MinutePrefix {
+        MinutePrefix { area: Area::Raw, kind, exchange, minute }
+    }
+
     pub fn raw_trades(exchange: ExchangeName, minute: Minute) -> MinutePrefix {
-        MinutePrefix { area: Area::Raw, kind: Kind::Trades, exchange, minute }
+        MinutePrefix::raw(Kind::Trades, exchange, minute)
     }
 
     /// The same exchange and minute in another area.
@@ -163,8 +170,11 @@ mod tests {
     #[test]
     fn keys_print_as_they_were_read() {
         for area in ["raw", "quarantine/strays", "quarantine/lines"] {
-            let key = KEY.replacen("raw", area, 1);
-            assert_eq!(key.parse::<ObjectKey>().expect(&key).to_string(), key);
+            for kind in Kind::ALL {
+                let key = KEY.replacen("raw/trades", &format!("{area}/{}", kind.as_str()), 1);
+                let read = key.parse::<ObjectKey>().expect(&key);
+                assert_eq!((read.to_string(), read.prefix.kind), (key, kind));
+            }
         }
         let key = KEY.parse::<ObjectKey>().expect("key");
         assert_eq!(key.prefix.minute.to_string(), "2026-11-20T12:01:00Z");

@@ -1,8 +1,8 @@
-//! The bucket of trades: keys, compression, quarantine. The only crate that knows them; knows no
+//! The bucket of lines: keys, compression, quarantine. The only crate that knows them; knows no
 //! database, no event, and no exchange's own spelling.
 //!
 //! * [`key`]: the layout of the bucket as one type.
-//! * [`lines`]: an object's bytes -> trades and refused lines, within limits.
+//! * [`lines`]: an object's bytes -> its lines and what is refused, within limits.
 //! * [`Lake`]: list, read and write, over S3.
 
 pub mod key;
@@ -11,6 +11,6 @@ mod quarantine;
 mod s3;
 
 pub use key::{Area, Kind, MinutePrefix, ObjectKey};
-pub use lines::{Limits, Refusal, Unreadable};
+pub use lines::{Limits, Line, Refusal, Unreadable};
 pub use quarantine::DeadLine;
 pub use s3::{Lake, LakeError, MinuteRead, client_from_env};

@@ -1,13 +1,57 @@
-//! An object's bytes -> trades and refused lines, within limits; fetches nothing and decides
+//! An object's bytes -> its lines and what is refused, within limits; fetches nothing and decides
 //! nothing about what is refused.
 
+use std::fmt::Display;
 use std::io::{self, BufRead, BufReader, Read, Write};
 
 use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use market::trade::Traces;
-use market::{LineError, Trade};
+use market::{BookLine, ExchangeName, LineError, Minute, Trade};
+
+use crate::key::Kind;
+
+/// What an object of one kind holds; prints as its line.
+pub trait Line: Display + Sized {
+    const KIND: Kind;
+
+    fn read(line: &[u8]) -> Result<Self, LineError>;
+    fn exchange(&self) -> &ExchangeName;
+    fn minute(&self) -> Minute;
+}
+
+impl Line for Trade {
+    const KIND: Kind = Kind::Trades;
+
+    fn read(line: &[u8]) -> Result<Trade, LineError> {
+        Trade::from_line(line)
+    }
+
+    fn exchange(&self) -> &ExchangeName {
+        &self.exchange
+    }
+
+    fn minute(&self) -> Minute {
+        Trade::minute(self)
+    }
+}
+
+impl Line for BookLine {
+    const KIND: Kind = Kind::Books;
+
+    fn read(line: &[u8]) -> Result<BookLine, LineError> {
+        BookLine::from_line(line)
+    }
+
+    fn exchange(&self) -> &ExchangeName {
+        &self.exchange
+    }
+
+    fn minute(&self) -> Minute {
+        BookLine::minute(self)
+    }
+}
 
 /// What one object may hold. A minute of the busiest exchange is some tens of megabytes; the limits
 /// keep a broken or hostile object from taking the function's memory.
@@ -17,7 +61,7 @@ pub struct Limits {
     pub object_bytes: u64,
     /// Decompressed.
     pub plain_bytes: u64,
-    /// Decompressed bytes for each stored one: trade lines reach about 15, zeros about 1000.
+    /// Decompressed bytes for each stored one: lines reach about 15, zeros about 1000.
     pub ratio: u64,
     pub lines: u64,
     pub line_bytes: usize,
@@ -36,7 +80,7 @@ impl Limits {
     const RATIO_FROM: u64 = 1 << 20;
 }
 
-/// A line that is no trade, with its bytes.
+/// A line that is none of its object's kind, with its bytes.
 #[derive(Debug)]
 pub struct Refusal {
     /// Where the line begins in the decompressed object.
@@ -59,14 +103,14 @@ pub enum Unreadable {
 }
 
 /// What an object holds.
-#[derive(Debug, Default)]
-pub struct Content {
-    pub trades: Vec<Trade>,
+#[derive(Debug)]
+pub struct Content<L> {
+    pub lines: Vec<L>,
     pub refusals: Vec<Refusal>,
 }
 
-/// Reads a gzip object of trade lines, of one or several members.
-pub fn read(object: &[u8], limits: Limits) -> Result<Content, Unreadable> {
+/// Reads a gzip object of lines of one kind, of one or several members.
+pub fn read<L: Line>(object: &[u8], limits: Limits) -> Result<Content<L>, Unreadable> {
     if object.is_empty() {
         return Err(Unreadable::Empty);
     }
@@ -79,7 +123,7 @@ pub fn read(object: &[u8], limits: Limits) -> Result<Content, Unreadable> {
     let plain_bytes = limits.plain_bytes.min(by_ratio);
     // One byte more than allowed tells "too much" from "just enough".
     let mut plain = BufReader::new(MultiGzDecoder::new(object).take(plain_bytes + 1));
-    let mut content = Content::default();
+    let mut content = Content { lines: Vec::new(), refusals: Vec::new() };
     let (mut offset, mut line, mut lines) = (0, Vec::new(), 0);
     loop {
         let read = next_line(&mut plain, &mut line, limits.line_bytes).map_err(Unreadable::Gzip)?;
@@ -118,17 +162,17 @@ fn next_line(plain: &mut impl BufRead, line: &mut Vec<u8>, limit: usize) -> io::
     Ok(read as u64)
 }
 
-impl Content {
+impl<L: Line> Content<L> {
     fn take(&mut self, offset: u64, line: &[u8], line_bytes: usize) {
         let outcome = if line.len() > line_bytes {
             Err(format!(
                 "the line has more than {line_bytes} bytes; the object holds the rest of it"
             ))
         } else {
-            Trade::from_line(line).map_err(|error: LineError| error.to_string())
+            L::read(line).map_err(|error| error.to_string())
         };
         match outcome {
-            Ok(trade) => self.trades.push(trade),
+            Ok(line) => self.lines.push(line),
             Err(reason) => {
                 let traces = Traces::of(line);
                 self.refusals.push(Refusal { offset, line: line.to_vec(), reason, traces });
@@ -151,27 +195,36 @@ mod tests {
     const LINE: &str = r#"{"exchange":"binance","symbol":"BTCUSDT","time":1700000000120000,"side":"buy","price":"43000.01000000","size":"0.00123000","first_id":100,"last_id":105,"received":1700000000123456,"source":"ws"}"#;
 
     fn error(object: &[u8], limits: Limits) -> String {
-        read(object, limits).expect_err("unreadable").to_string()
+        read::<Trade>(object, limits).expect_err("unreadable").to_string()
     }
 
     #[test]
     fn several_members_are_one_object() {
         let member = compress(format!("{LINE}\n").as_bytes());
         let object = [member.clone(), member].concat();
-        assert_eq!(read(&object, Limits::DEFAULT).expect("two members").trades.len(), 2);
+        assert_eq!(read::<Trade>(&object, Limits::DEFAULT).expect("two members").lines.len(), 2);
     }
 
     #[test]
     fn a_bad_line_is_refused_with_its_bytes_and_offset_and_the_others_are_read() {
         let bad = LINE.replace("\"buy\"", "\"up\"");
         let content = compress(format!("{LINE}\n{bad}\n\nnonsense\n{LINE}").as_bytes());
-        let content = read(&content, Limits::DEFAULT).expect("readable");
-        assert_eq!(content.trades.len(), 2);
+        let content = read::<Trade>(&content, Limits::DEFAULT).expect("readable");
+        assert_eq!(content.lines.len(), 2);
         let [side, nonsense] = &content.refusals[..] else { panic!("{:?}", content.refusals) };
         assert_eq!((side.offset, side.line.as_slice()), (LINE.len() as u64 + 1, bad.as_bytes()));
         assert_eq!(side.reason, "side: \"up\" is none of buy sell");
         assert_eq!(side.traces.symbol.as_ref().map(|symbol| symbol.as_str()), Some("BTCUSDT"));
         assert_eq!(nonsense.traces, Traces::default());
+    }
+
+    #[test]
+    fn a_line_of_another_kind_is_refused() {
+        let content = compress(format!("{LINE}\n").as_bytes());
+        let content = read::<BookLine>(&content, Limits::DEFAULT).expect("readable");
+        let [trade] = &content.refusals[..] else { panic!("{:?}", content.refusals) };
+        assert!(trade.reason.contains("missing field `interval`"), "{}", trade.reason);
+        assert_eq!((content.lines.len(), trade.traces.symbol.is_some()), (0, true));
     }
 
     #[test]
@@ -201,8 +254,9 @@ mod tests {
         assert_eq!(small, "holds more than 100 decompressed bytes");
         let tiny = error(&lines, limits(|limits| limits.object_bytes = 10));
         assert_eq!(tiny, "holds more than 10 stored bytes");
-        let short = read(&lines, limits(|limits| limits.line_bytes = 20)).expect("readable");
-        assert_eq!((short.trades.len(), short.refusals.len()), (0, 11));
+        let short =
+            read::<Trade>(&lines, limits(|limits| limits.line_bytes = 20)).expect("readable");
+        assert_eq!((short.lines.len(), short.refusals.len()), (0, 11));
         assert!(short.refusals[0].reason.starts_with("the line has more than 20 bytes"));
     }
 }

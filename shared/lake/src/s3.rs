@@ -5,10 +5,9 @@ use aws_sdk_s3::error::DisplayErrorContext;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use market::Trade;
 
 use crate::key::{self, Area, KeyError, MinutePrefix, ObjectKey};
-use crate::lines::{self, Limits, Refusal, Unreadable};
+use crate::lines::{self, Limits, Line, Refusal, Unreadable};
 use crate::quarantine::{self, DeadLine};
 
 /// Objects of one minute that are fetched at a time: enough to hide the round trips, little enough
@@ -30,12 +29,12 @@ pub enum LakeError {
 }
 
 /// All that lies in a minute's folders.
-#[derive(Debug, Default)]
-pub struct MinuteRead {
-    /// The trades of this exchange and minute.
-    pub trades: Vec<Trade>,
-    /// Trades that belong to another minute or exchange, by the object that held them.
-    pub strays: Vec<(ObjectKey, Vec<Trade>)>,
+#[derive(Debug)]
+pub struct MinuteRead<L> {
+    /// The lines of this exchange and minute.
+    pub lines: Vec<L>,
+    /// Lines that belong to another minute or exchange, by the object that held them.
+    pub strays: Vec<(ObjectKey, Vec<L>)>,
     pub refusals: Vec<(ObjectKey, Vec<Refusal>)>,
     /// Objects of which nothing could be used.
     pub unreadable: Vec<(ObjectKey, Unreadable)>,
@@ -77,10 +76,11 @@ impl Lake {
 
     /// Lists a minute and reads all its objects, its strays included. A listing is complete: S3
     /// shows an object before it sends the event for it.
-    pub async fn read(&self, minute: &MinutePrefix) -> Result<MinuteRead, LakeError> {
+    pub async fn read<L: Line>(&self, minute: &MinutePrefix) -> Result<MinuteRead<L>, LakeError> {
+        debug_assert_eq!(minute.kind, L::KIND, "lines are read as what they are");
         let mut keys = self.list(minute).await?;
         keys.extend(self.list(&minute.within(Area::Strays)).await?);
-        let mut read = MinuteRead { object_count: keys.len() as u64, ..MinuteRead::default() };
+        let mut read = MinuteRead::of(keys.len() as u64);
         let mut objects = stream::iter(keys)
             .map(|key| async move {
                 let object = self.get(&key.to_string()).await?;
@@ -120,17 +120,17 @@ impl Lake {
         self.put_lines(&minute, &name, &quarantine::records(object, refusals)).await
     }
 
-    /// Copies trades to a minute of their own that another minute's `object` held; the name tells
+    /// Copies lines to a minute of their own that another minute's `object` held; the name tells
     /// where they came from, so that twice is once.
-    pub async fn put_strays(
+    pub async fn put_strays<L: Line>(
         &self,
         minute: &MinutePrefix,
         object: &ObjectKey,
-        trades: &[Trade],
+        strays: &[L],
     ) -> Result<ObjectKey, LakeError> {
         let (date, clock) = object.prefix.minute.date_and_clock();
         let name = format!("{}-{date}-{clock}-{}", object.prefix.exchange, object.name);
-        let lines: String = trades.iter().map(|trade| format!("{trade}\n")).collect();
+        let lines: String = strays.iter().map(|line| format!("{line}\n")).collect();
         self.put_lines(&minute.within(Area::Strays), &name, lines.as_bytes()).await
     }
 
@@ -191,12 +191,17 @@ impl Lake {
     }
 }
 
-impl MinuteRead {
-    fn take(&mut self, minute: &MinutePrefix, key: ObjectKey, content: lines::Content) {
+impl<L: Line> MinuteRead<L> {
+    fn of(object_count: u64) -> MinuteRead<L> {
+        let (lines, strays, refusals, unreadable) = (vec![], vec![], vec![], vec![]);
+        MinuteRead { lines, strays, refusals, unreadable, object_count }
+    }
+
+    fn take(&mut self, minute: &MinutePrefix, key: ObjectKey, content: lines::Content<L>) {
         let at_home =
-            |trade: &Trade| trade.minute() == minute.minute && trade.exchange == minute.exchange;
-        let (trades, strays): (Vec<_>, Vec<_>) = content.trades.into_iter().partition(at_home);
-        self.trades.extend(trades);
+            |line: &L| line.minute() == minute.minute && *line.exchange() == minute.exchange;
+        let (lines, strays): (Vec<_>, Vec<_>) = content.lines.into_iter().partition(at_home);
+        self.lines.extend(lines);
         if !strays.is_empty() {
             self.strays.push((key.clone(), strays));
         }

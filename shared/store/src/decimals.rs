@@ -20,7 +20,7 @@ pub fn decimal_order(one: &str, other: &str) -> Ordering {
     }
 }
 
-/// No column holds a negative number, but a query may ask for more than one.
+/// The order flow of books may be negative, and a query may ask for more than any number.
 fn number(text: &str) -> Option<Decimal> {
     match text.strip_prefix('-') {
         Some(text) => Decimal::ZERO.checked_sub(text.parse().ok()?),

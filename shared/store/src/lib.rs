@@ -1,7 +1,8 @@
-//! The bars in a database: the only crate that knows SQL; knows no object, no event and no trade.
+//! The rows in a database: the only crate that knows SQL; knows no object, no event and no trade.
 //!
-//! One [`Store`] over several databases. A bar goes in and comes out as the JSON of
-//! [`market::Bar`], whose field names are the column names; decimals travel as their exact text.
+//! One [`Store`] over several databases. A row goes in and comes out as the JSON of
+//! [`market::Bar`] or [`market::BookBar`], whose field names are the column names; decimals travel
+//! as their exact text.
 //! MySQL's SQL keeps to what MySQL 8 and MariaDB 10.11 share; the tests run it on MariaDB. The SQL
 //! is in `queries/`, `migrations/` and `roles/`, one folder per database, and each statement is
 //! written for each. To add a database: a variant of `Pool`, its folders, and its line in `Access`
@@ -16,7 +17,8 @@ mod sql;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use market::{Bar, ExchangeName, Minute, Symbol, Time};
+use market::{Bar, BookBar, ExchangeName, Minute, Symbol, Time};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 #[cfg(feature = "sqlite")]
 use sqlx::SqlitePool;
@@ -58,14 +60,36 @@ pub enum StoreError {
     Busy,
 }
 
-/// A bar as it is stored.
+/// What a minute is folded to, one row for each symbol.
+pub trait Row: Serialize + DeserializeOwned {
+    const TABLE: Table;
+}
+
+/// Where rows of one kind stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Table {
+    Bars,
+    BookBars,
+}
+
+impl Row for Bar {
+    const TABLE: Table = Table::Bars;
+}
+
+impl Row for BookBar {
+    const TABLE: Table = Table::BookBars;
+}
+
+/// A row as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StoredBar {
+pub struct Stored<R> {
     #[serde(flatten)]
-    pub bar: Bar,
+    pub bar: R,
     /// When the row was last written; decides nothing.
     pub updated_at: Time,
 }
+
+pub type StoredBar = Stored<Bar>;
 
 /// A symbol that has bars.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,7 +112,7 @@ pub enum Logins {
     Closed,
 }
 
-/// Which bars to read: `from <= minute < to`, ascending, at most `limit`.
+/// Which rows to read: `from <= minute < to`, ascending, at most `limit`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Range {
     pub exchange: ExchangeName,
@@ -98,7 +122,7 @@ pub struct Range {
     pub limit: u32,
 }
 
-/// A database of bars. Clones share its connections.
+/// A database of rows. Clones share its connections.
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: Pool,
@@ -214,13 +238,13 @@ impl Store {
         })
     }
 
-    /// Writes each bar unless the stored one is of the same or a later version; returns how many
+    /// Writes each row unless the stored one is of the same or a later version; returns how many
     /// were written. The rest were stale or known already.
-    pub async fn put_newer(&self, bars: &[Bar]) -> Result<u64, StoreError> {
+    pub async fn put_newer<R: Row>(&self, rows: &[R]) -> Result<u64, StoreError> {
         let mut written = 0;
-        for bars in bars.chunks(ROWS_AT_ONCE) {
-            let rows = serde_json::to_string(bars)?;
-            on!(self, |mut connection, sql| for statement in sql.put_bars {
+        for rows in rows.chunks(ROWS_AT_ONCE) {
+            let rows = serde_json::to_string(rows)?;
+            on!(self, |mut connection, sql| for statement in sql.rows(R::TABLE).put {
                 let mut attempt = 1;
                 written += loop {
                     match sqlx::query(*statement).bind(&rows).execute(&mut *connection).await {
@@ -236,8 +260,12 @@ impl Store {
     }
 
     pub async fn bars(&self, range: &Range) -> Result<Vec<StoredBar>, StoreError> {
+        self.rows(range).await
+    }
+
+    pub async fn rows<R: Row>(&self, range: &Range) -> Result<Vec<Stored<R>>, StoreError> {
         let rows: Vec<String> = on!(self, |mut connection, sql| {
-            sqlx::query_scalar(sql.bars)
+            sqlx::query_scalar(sql.rows(R::TABLE).range)
                 .bind(range.exchange.as_str())
                 .bind(range.symbol.as_str())
                 .bind(range.from.to_string())

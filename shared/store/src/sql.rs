@@ -6,16 +6,24 @@ use std::borrow::Cow;
 use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
+use crate::Table;
+
 pub(crate) struct Sql {
-    /// Run one after the other, each with the same bars; together they write each bar once.
-    pub(crate) put_bars: &'static [&'static str],
-    pub(crate) bars: &'static str,
+    bars: Rows,
+    book_bars: Rows,
     pub(crate) bar_before: &'static str,
     pub(crate) symbols: &'static str,
     /// 1 when nobody else changes tables or rights; none where a file's own lock is enough.
     pub(crate) lock: Option<&'static str>,
     pub(crate) roles: Option<Roles>,
     migrations: &'static [(i64, &'static str, &'static str)],
+}
+
+/// What writes and reads the rows of one table.
+pub(crate) struct Rows {
+    /// Run one after the other, each with the same rows; together they write each row once.
+    pub(crate) put: &'static [&'static str],
+    pub(crate) range: &'static str,
 }
 
 /// What the accounts of a server are made with.
@@ -40,14 +48,21 @@ macro_rules! roles {
 macro_rules! sql {
     (
         $name:ident: $folder:literal,
-        [$($put:literal),+], [$($migration:literal $what:literal),+], $lock:expr, $roles:expr
+        [$($put:literal),+], [$($put_book:literal),+], [$($migration:literal $what:literal),+],
+        $lock:expr, $roles:expr
     ) => {
         pub(crate) const $name: Sql = Sql {
-            put_bars: &[$(include_str!(concat!("../queries/", $folder, "/", $put, ".sql"))),+],
-            bars: concat!(
-                include_str!(concat!("../queries/", $folder, "/bar.sql")),
-                include_str!(concat!("../queries/", $folder, "/bars.sql")),
-            ),
+            bars: Rows {
+                put: &[$(include_str!(concat!("../queries/", $folder, "/", $put, ".sql"))),+],
+                range: concat!(
+                    include_str!(concat!("../queries/", $folder, "/bar.sql")),
+                    include_str!(concat!("../queries/", $folder, "/bars.sql")),
+                ),
+            },
+            book_bars: Rows {
+                put: &[$(include_str!(concat!("../queries/", $folder, "/", $put_book, ".sql"))),+],
+                range: include_str!(concat!("../queries/", $folder, "/book_bars.sql")),
+            },
             bar_before: concat!(
                 include_str!(concat!("../queries/", $folder, "/bar.sql")),
                 include_str!(concat!("../queries/", $folder, "/bar_before.sql")),
@@ -69,23 +84,39 @@ macro_rules! sql {
 sql!(
     POSTGRES: "postgres",
     ["put_bars"],
-    [1 "bars", 2 "candles", 3 "minute_totals"],
+    ["put_book_bars"],
+    [1 "bars", 2 "candles", 3 "minute_totals", 4 "book_bars"],
     Some(include_str!("../migrations/postgres/lock.sql")),
     roles!("postgres", ["readonly", "writer"])
 );
 sql!(
     MYSQL: "mysql",
     ["put_new_bars", "put_newer_bars"],
+    ["put_new_book_bars", "put_newer_book_bars"],
     // One statement each: none of them can be rolled back there.
-    [1 "bars", 2 "candles", 3 "minute_totals"],
+    [1 "bars", 2 "candles", 3 "minute_totals", 4 "book_bars"],
     Some(include_str!("../migrations/mysql/lock.sql")),
     roles!("mysql", ["readonly", "writer"])
 );
 // No views: their sums of decimals, which are text there, would be floats. And a file has no accounts.
 #[cfg(feature = "sqlite")]
-sql!(SQLITE: "sqlite", ["put_bars"], [1 "bars", 2 "decimals"], None, None);
+sql!(
+    SQLITE: "sqlite",
+    ["put_bars"],
+    ["put_book_bars"],
+    [1 "bars", 2 "decimals", 3 "book_bars"],
+    None,
+    None
+);
 
 impl Sql {
+    pub(crate) fn rows(&self, table: Table) -> &Rows {
+        match table {
+            Table::Bars => &self.bars,
+            Table::BookBars => &self.book_bars,
+        }
+    }
+
     /// The newest migration that this version knows.
     pub(crate) fn version(&self) -> i64 {
         self.migrations.iter().map(|(version, _, _)| *version).max().unwrap_or_default()

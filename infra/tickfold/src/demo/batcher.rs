@@ -1,4 +1,4 @@
-//! The stand-in for Vector: trade lines from the broker -> one object per exchange, minute and
+//! The stand-in for Vector: a topic's lines from the broker -> one object per exchange, minute and
 //! batch, byte for byte. Folds nothing, and reads of a line only where it belongs.
 
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::error::DisplayErrorContext;
 use aws_sdk_s3::primitives::ByteStream;
 use chrono::Utc;
-use lake::{Lake, MinutePrefix};
+use lake::{Kind, Lake, MinutePrefix};
 use market::{ExchangeName, Minute, Time};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{Consumer, StreamConsumer};
@@ -33,6 +33,7 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_
 #[derive(Debug, Clone)]
 pub struct Config {
     pub bootstrap_servers: String,
+    /// Its name ends with the kind of its lines.
     pub topic: String,
     pub partitions: i32,
     pub bucket: String,
@@ -55,6 +56,7 @@ pub struct Batcher {
     config: Config,
     client: Client,
     lake: Lake,
+    kind: Kind,
     consumer: Arc<StreamConsumer>,
     /// The offset that comes next, by partition.
     next: Vec<i64>,
@@ -85,6 +87,9 @@ impl Batcher {
             .set("fetch.wait.max.ms", "100")
             .create()
             .context("cannot make a reader of the broker")?;
+        let kind = kind(&config.topic).with_context(|| {
+            format!("topic {:?} ends with none of .trades .books", config.topic)
+        })?;
         let mut all = TopicPartitionList::new();
         for partition in 0..config.partitions {
             all.add_partition_offset(&config.topic, partition, Offset::Beginning)?;
@@ -95,6 +100,7 @@ impl Batcher {
             next: vec![0; config.partitions.unsigned_abs() as usize],
             batches: BTreeMap::new(),
             report: watch::Sender::default(),
+            kind,
             consumer: Arc::new(consumer),
             client,
             config,
@@ -204,7 +210,7 @@ impl Batcher {
     }
 
     async fn put(&self, (exchange, minute): &(ExchangeName, Minute), batch: &Batch) {
-        let prefix = MinutePrefix::raw_trades(exchange.clone(), *minute);
+        let prefix = MinutePrefix::raw(self.kind, exchange.clone(), *minute);
         // One name for all attempts: an attempt that was written after all is not written twice.
         let name = object_name();
         let mut wait = RETRY.0;
@@ -226,6 +232,12 @@ impl Batcher {
             pause(&mut wait, DisplayErrorContext(why)).await;
         }
     }
+}
+
+/// What a topic's lines are.
+fn kind(topic: &str) -> Option<Kind> {
+    let (_, word) = topic.rsplit_once('.')?;
+    Kind::ALL.into_iter().find(|kind| kind.as_str() == word)
 }
 
 /// The exchange and minute of a line, or why it has none.

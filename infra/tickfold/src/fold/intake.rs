@@ -209,8 +209,9 @@ impl Taken {
     }
 
     fn count_refused(&mut self, traces: Traces) {
-        if let Traces { exchange: Some(exchange), symbol: Some(symbol), minute: Some(minute) } =
-            traces
+        if let Traces {
+            exchange: Some(exchange), symbol: Some(symbol), minute: Some(minute), ..
+        } = traces
         {
             self.tally(BarKey { exchange, symbol, minute }).refused += 1;
         }

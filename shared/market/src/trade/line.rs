@@ -1,4 +1,4 @@
-//! The trade line as text: written, read, and what can still be told of one that is refused.
+//! The trade line as text: written, read, and what can still be told of a line that is refused.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -97,12 +97,15 @@ struct Line<'a> {
     liquidation: Option<Cow<'a, str>>,
 }
 
-/// What can still be read of a refused line: which symbol and minute it would have belonged to.
+/// What can still be read of a refused line, of a trade or of a book: which symbol and minute it
+/// would have belonged to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Traces {
     pub exchange: Option<ExchangeName>,
     pub symbol: Option<Symbol>,
     pub minute: Option<Minute>,
+    /// Whether it names levels, as a book's line does and a trade's does not.
+    pub levels: bool,
 }
 
 /// Each field apart: one that is broken hides none of the others.
@@ -114,6 +117,10 @@ struct TracesOfLine<'a> {
     symbol: Option<&'a RawValue>,
     #[serde(borrow)]
     time: Option<&'a RawValue>,
+    #[serde(borrow)]
+    bids: Option<&'a RawValue>,
+    #[serde(borrow)]
+    asks: Option<&'a RawValue>,
 }
 
 impl Traces {
@@ -130,6 +137,7 @@ impl Traces {
             exchange: text(line.exchange).and_then(|name| name.parse().ok()),
             symbol: text(line.symbol).and_then(|name| name.parse().ok()),
             minute: time.and_then(|time| Time::from_micros(time).ok()).map(Time::minute),
+            levels: line.bids.or(line.asks).is_some(),
         }
     }
 }
@@ -220,5 +228,6 @@ mod tests {
         assert_eq!(Traces::of(twice.as_bytes()), Traces::default());
         let timeless = Traces::of(LINE.replace("1700000000120000", "\"noon\"").as_bytes());
         assert_eq!((timeless.symbol.is_some(), timeless.minute), (true, None));
+        assert!(!timeless.levels && Traces::of(br#"{"asks":[["1"]]}"#).levels);
     }
 }

@@ -8,3 +8,4 @@ create user if not exists tickfold_readonly account lock;
 grant select on bars to tickfold_readonly;
 grant select on candles to tickfold_readonly;
 grant select on minute_totals to tickfold_readonly;
+grant select on book_bars to tickfold_readonly;
