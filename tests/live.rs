@@ -92,7 +92,7 @@ async fn the_last_trade_and_the_book_of_each_symbol_are_told() {
     until(&url("/metrics"), |_, text| text.lines().any(|line| line == counted)).await;
 
     // A book that is out of step is no book.
-    session.send(venue.hole("43000.6", std::time::Duration::ZERO));
+    session.send(venue.hole("43000.6", chrono::Utc::now()));
     session.read_so_far().await;
     let rows: Value =
         serde_json::from_str(&until(&url("/live"), |status, _| status == 200).await).expect("JSON");

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::future::Future;
 use std::time::Duration;
 
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use futures_util::future::join_all;
 use market::{BookLine, Exchange as Name};
 
@@ -271,6 +272,12 @@ async fn coinbases_heartbeat_shows_a_trade_that_never_came() {
     assert_eq!((report.gaps, report.missing_ids), (1, 2));
 }
 
+/// So many milliseconds after the beginning of a second that is far enough ahead for the clock to
+/// have no say: ingest ends a second of its own accord when it is two seconds past.
+fn ahead(now: DateTime<Utc>, millis: i64) -> DateTime<Utc> {
+    now.trunc_subsecs(0) + TimeDelta::seconds(30) + TimeDelta::milliseconds(millis)
+}
+
 /// The best bids of the lines on the topic, each run of equal ones once.
 async fn best_bids(broker: &Broker, count: u64) -> Vec<String> {
     let mut bids = Vec::new();
@@ -296,11 +303,12 @@ async fn a_broken_book_is_asked_for_anew_and_no_line_reaches_across() {
         let mut channels = venue.channels();
         channels.extend(venue.symbols.map(|symbol| venue.book_channel(symbol)));
         venue.settle(&mut session, channels, None).await;
+        let now = Utc::now();
         session.send(venue.snapshot(10, "43000.1"));
-        session.send(venue.change(10, 11, "43000.2", Duration::from_millis(1_500)));
+        session.send(venue.change(10, 11, "43000.2", ahead(now, 500)));
         // Its second is not over when the next one shows that something is lost.
-        session.send(venue.hole("43000.3", Duration::from_millis(1_600)));
-        session.send(venue.change(13, 14, "43000.4", Duration::from_secs(3)));
+        session.send(venue.hole("43000.3", ahead(now, 600)));
+        session.send(venue.change(13, 14, "43000.4", ahead(now, 2_000)));
         for verb in ["unsubscribe", "subscribe"] {
             let text = venue.heard(&mut session).await;
             let said = text.contains("unsubscribe");
@@ -309,7 +317,7 @@ async fn a_broken_book_is_asked_for_anew_and_no_line_reaches_across() {
             venue.grant(&session, &text);
         }
         session.send(venue.snapshot(20, "43000.5"));
-        session.send(venue.change(20, 21, "43000.6", Duration::from_secs(3)));
+        session.send(venue.change(20, 21, "43000.6", ahead(Utc::now(), 4_000)));
         session.read_so_far().await;
         let report = running.stop().await.expect("a clean end");
         assert_eq!((report.published, report.broken_books), (report.book_lines, 1), "{venue:?}");
@@ -329,16 +337,17 @@ async fn after_a_cut_a_book_begins_anew() {
         channels.extend(venue.symbols.map(|symbol| venue.book_channel(symbol)));
         let mut first = exchange.session().await;
         venue.settle(&mut first, channels.clone(), None).await;
+        let now = Utc::now();
         first.send(venue.snapshot(10, "43000.1"));
-        first.send(venue.change(10, 11, "43000.2", Duration::from_millis(1_500)));
+        first.send(venue.change(10, 11, "43000.2", ahead(now, 500)));
         first.read_so_far().await;
         first.cut();
         let mut second = exchange.session().await;
         venue.settle(&mut second, channels, None).await;
         // Without a snapshot this says nothing.
-        second.send(venue.change(11, 12, "43000.3", Duration::from_secs(3)));
+        second.send(venue.change(11, 12, "43000.3", ahead(now, 2_000)));
         second.send(venue.snapshot(20, "43000.5"));
-        second.send(venue.change(20, 21, "43000.6", Duration::from_secs(3)));
+        second.send(venue.change(20, 21, "43000.6", ahead(Utc::now(), 4_000)));
         second.read_so_far().await;
         let report = running.stop().await.expect("a clean end");
         let bids = best_bids(&broker, report.book_lines).await;

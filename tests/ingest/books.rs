@@ -1,8 +1,6 @@
 //! Order books as the scripted exchanges send them, of one level on each side: the bid that is
 //! asked for, and an ask of 43001.0.
 
-use std::time::Duration;
-
 use chrono::{DateTime, SecondsFormat, Utc};
 use flate2::Crc;
 use market::Exchange as Name;
@@ -57,16 +55,16 @@ impl Venue {
 
     /// A further bid, above those before, `after` from now; the one before is taken away where
     /// a checksum must be known.
-    pub(crate) fn change(&self, previous: u64, id: u64, bid: &str, after: Duration) -> String {
+    pub(crate) fn change(&self, previous: u64, id: u64, bid: &str, at: DateTime<Utc>) -> String {
         let tenth = bid.as_bytes()[bid.len() - 1] - 1;
         let gone = format!("{}{}", &bid[..bid.len() - 1], char::from(tenth));
-        self.change_to(previous, id, bid, &gone, checksum(&[bid]), after)
+        self.change_to(previous, id, bid, &gone, checksum(&[bid]), at)
     }
 
     /// A change that proves that one before it was lost.
-    pub(crate) fn hole(&self, bid: &str, after: Duration) -> String {
+    pub(crate) fn hole(&self, bid: &str, at: DateTime<Utc>) -> String {
         let bid = if self.name == Name::Coinbase { "43001.5" } else { bid };
-        self.change_to(12, 13, bid, "43000.0", 7, after)
+        self.change_to(12, 13, bid, "43000.0", 7, at)
     }
 
     fn change_to(
@@ -76,9 +74,9 @@ impl Venue {
         bid: &str,
         gone: &str,
         checksum: u32,
-        after: Duration,
+        at: DateTime<Utc>,
     ) -> String {
-        let (symbol, at) = (self.symbols[0], Utc::now() + after);
+        let symbol = self.symbols[0];
         let (millis, time, pair) = (at.timestamp_millis(), text(at), self.pair(symbol));
         match self.name {
             Name::Binance => panic!("it sends images"),
