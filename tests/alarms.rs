@@ -201,7 +201,7 @@ fn ingest_logs_what_its_alarms_read() {
         assert_eq!(of_ingest.len(), 4);
         for [_, pattern, _] in of_ingest {
             let phrase = pattern.trim_matches('"');
-            let files = ["feed.rs", "lib.rs", "publish/health.rs"]
+            let files = ["feed/reader.rs", "lib.rs", "publish/health.rs"]
                 .map(|file| text(&format!("infra/ingest/src/{file}")).matches(phrase).count());
             assert_eq!(files.iter().sum::<usize>(), 1, "{phrase}: {files:?}");
         }
