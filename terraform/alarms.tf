@@ -45,13 +45,28 @@ locals {
     }
     skipped = {
       log     = "ingest"
-      pattern = "\"trades are missing, ids\""
-      means   = "The exchange's ids went on without some trades."
+      pattern = "?\"trades are missing, ids\" ?\"trades may be missing since\""
+      means   = "The exchange's ids went on without some trades, or cannot tell whether they did."
     }
     unreadable = {
       log     = "ingest"
       pattern = "\": unreadable frame: \""
       means   = "ingest cannot read what the exchange sends."
+    }
+    # It asks again every five minutes at the latest, and says so.
+    refused = {
+      log     = "ingest"
+      pattern = "?\"it is asked for again in\" ?\"is it spelt as there?\""
+      means   = "An exchange refuses, or does not know, what ingest asks of it."
+    }
+    # A book that is lost and found once is nothing; one that breaks again is asked for every five
+    # minutes in the end.
+    books = {
+      log     = "ingest"
+      pattern = "?\"a book is out of step\" ?\"no change of any book for\""
+      periods = 3
+      wanted  = var.books
+      means   = "Order books are out of step with the exchange's, again and again."
     }
     stalled = {
       log     = "ingest"

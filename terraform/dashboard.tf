@@ -16,9 +16,9 @@ locals {
       metrics = [for name in ["missing", "quarantined", "dead"] : [local.name, name] if contains(keys(local.promises), name)]
     },
     {
-      title   = "ingest: skipped, unreadable, stalled, undelivered"
+      title   = "ingest: skipped, unreadable, refused, books, stalled, undelivered"
       stat    = "Sum"
-      metrics = [for name in ["skipped", "unreadable", "stalled", "undelivered"] : [local.name, name] if contains(keys(local.promises), name)]
+      metrics = [for name in ["skipped", "unreadable", "refused", "books", "stalled", "undelivered"] : [local.name, name] if contains(keys(local.promises), name)]
     },
     {
       title   = "Vector: lines behind, lines given up"

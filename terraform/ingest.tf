@@ -16,6 +16,13 @@ locals {
   # A log group for each container: /tickfold/ingest, and so on.
   containers  = toset(concat(["ingest"], local.machine == 1 ? ["vector"] : [], local.kafka_disk == 1 ? ["kafka"] : []))
   own_brokers = { ingest = "127.0.0.1:9092", vector = "127.0.0.1:9092" }
+
+  # What ingest writes to, where that is Kafka.
+  kinds  = var.books ? ["trades", "books"] : ["trades"]
+  topics = [for pair in setproduct(var.feeds[*].exchange, local.kinds) : join(".", pair)]
+
+  # Where ingest tells of this moment, inside the VPC; nothing can connect unless a rule says so.
+  live_port = 9101
 }
 
 resource "aws_cloudwatch_log_group" "containers" {
@@ -44,6 +51,9 @@ module "user_data" {
   log_group   = "/${local.name}"
   bucket      = aws_s3_bucket.trades.id
   feeds       = var.feeds
+  books       = var.books
+  topics      = local.topics
+  live_port   = local.live_port
   local_kafka = var.stream == "kafka"
   volume_id   = one(aws_ebs_volume.kafka[*].id)
   brokers     = var.stream == "kafka" ? local.own_brokers : local.msk_brokers

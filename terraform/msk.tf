@@ -8,8 +8,7 @@ locals {
     ingest = one(aws_msk_cluster.this[*].bootstrap_brokers_sasl_iam)
     vector = one(aws_msk_cluster.this[*].bootstrap_brokers_tls)
   }
-  msk_ports  = { for name, port in { iam = 9098, tls = 9094 } : name => port if local.msk == 1 }
-  msk_topics = [for feed in var.feeds : "${feed.exchange}.trades"]
+  msk_ports = { for name, port in { iam = 9098, tls = 9094 } : name => port if local.msk == 1 }
 
   # Of ingest: it makes its topics, whose settings are the cluster's, and writes to them.
   msk_statements = [for cluster in aws_msk_cluster.this : {
@@ -24,7 +23,7 @@ locals {
     ]
     Resource = concat(
       [cluster.arn],
-      [for topic in local.msk_topics : "${replace(cluster.arn, ":cluster/", ":topic/")}/${topic}"],
+      [for topic in local.topics : "${replace(cluster.arn, ":cluster/", ":topic/")}/${topic}"],
     )
   }]
 }

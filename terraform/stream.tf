@@ -58,9 +58,11 @@ resource "aws_ecs_task_definition" "ingest" {
       INGEST_EXCHANGE = each.value.exchange
       INGEST_SYMBOLS  = join(",", each.value.symbols)
       INGEST_STREAM   = each.value.stream
+      INGEST_BOOKS    = tostring(var.books)
+      INGEST_LISTEN   = "0.0.0.0:${local.live_port}"
       # A restart loses the lines that wait: so not before Kinesis has been away for long.
       INGEST_HEALTH_SECONDS = "1200"
-    } : { name = name, value = value }]
+    } : { name = name, value = value } if value != null]
     healthCheck = {
       command     = ["CMD", "/ingest", "--health"]
       interval    = 30

@@ -279,11 +279,11 @@ variable "api_rate" {
 }
 
 variable "feeds" {
-  description = "What is listened to: an exchange and its own names of the instruments."
+  description = "What is listened to: an exchange (binance, bybit, bybit-spot, deribit, coinbase or kraken) and its own names of the instruments, with - for /; of binance also which stream of trades, aggTrade or trade."
   type = list(object({
     exchange = string
     symbols  = list(string)
-    stream   = optional(string, "aggTrade")
+    stream   = optional(string)
   }))
   default = [{ exchange = "binance", symbols = ["BTCUSDT", "ETHUSDT"] }]
 
@@ -294,11 +294,32 @@ variable "feeds" {
 
   validation {
     condition = alltrue([for feed in var.feeds :
-      can(regex("^[a-z0-9_-]{1,32}$", feed.exchange)) && length(feed.symbols) > 0
+      contains(["binance", "bybit", "bybit-spot", "deribit", "coinbase", "kraken"], feed.exchange)
+    ])
+    error_message = "feeds: an exchange is binance, bybit, bybit-spot, deribit, coinbase or kraken."
+  }
+
+  validation {
+    condition = alltrue([for feed in var.feeds :
+      length(feed.symbols) > 0 && length(distinct(feed.symbols)) == length(feed.symbols)
       && alltrue([for symbol in feed.symbols : can(regex("^[A-Z0-9._-]{1,32}$", symbol))])
     ])
-    error_message = "feeds: an exchange is 1 to 32 of a-z 0-9 _ -, and its symbols, at least one, are 1 to 32 of A-Z 0-9 . _ -."
+    error_message = "feeds: an exchange's symbols, at least one and none twice, are 1 to 32 of A-Z 0-9 . _ -."
   }
+
+  validation {
+    condition = alltrue([for feed in var.feeds :
+      feed.stream == null || (feed.exchange == "binance" && contains(["aggTrade", "trade"], coalesce(feed.stream, "none")))
+    ])
+    error_message = "feeds: stream is aggTrade or trade, and of binance alone."
+  }
+}
+
+variable "books" {
+  description = "Record order books too, as a line for each symbol and second; there are twice as many objects then."
+  type        = bool
+  default     = true
+  nullable    = false
 }
 
 variable "ingest_image_tag" {

@@ -188,6 +188,31 @@ fn what_is_set_is_read_by_someone() {
     }
 }
 
+/// Kafka makes no topic by itself: a misspelt one is an error, and so is one that is missing.
+#[test]
+fn every_topic_that_ingest_writes_to_is_made() {
+    let compose = compose();
+    let services = map(&compose, "services");
+    let ingest = map(services["ingest"], "environment");
+    let mounted = format!("./ingest.toml:{}:ro", ingest["INGEST_CONFIG"].as_str().expect("a file"));
+    assert_eq!(words(services["ingest"], "volumes"), [mounted.as_str()]);
+    let environment = |name: &str| Some(ingest.get(name)?.as_str().expect(name).to_owned());
+    let file = |name: &str| match name {
+        "INGEST_CONFIG" => Some(workspace().join("infra/ingest.toml").display().to_string()),
+        name => environment(name),
+    };
+    let config = ingest::Config::load(None, file).expect("ingest reads it");
+    assert!(config.feeds.len() > 1 && config.feeds.iter().all(|feed| feed.books));
+    let topics =
+        |feed: &ingest::Feed| ["trades", "books"].map(|it| format!("{}.{it}", feed.exchange));
+    let topics: Vec<_> = config.feeds.iter().flat_map(topics).collect();
+    let script = words(services["topics"], "command").concat();
+    assert!(script.contains(&format!("for topic in {}; do", topics.join(" "))), "{script}");
+    let port = config.listen.expect("it tells of this moment").port();
+    let told = words(services["ingest"], "ports");
+    assert_eq!(told, [format!("127.0.0.1:{port}:{port}")], "where it is asked");
+}
+
 /// The set-up of the database lets Grafana's role read what the migrations make after it, and no
 /// more than read.
 #[tokio::test]

@@ -8,7 +8,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use ingest::{Config, Security, Sink};
+use ingest::{Config, Feed, Security, Sink, Stream};
+use market::Symbol;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tests::kafka::Kafka;
@@ -40,9 +41,13 @@ fn variables() -> Value {
         },
         "log_group": "/tickfold",
         "bucket": "trades",
-        "feeds": [{
-            "exchange": "binance", "symbols": ["BTCUSDT", "ETHUSDT"], "stream": "aggTrade",
-        }],
+        "feeds": [
+            { "exchange": "binance", "symbols": ["BTCUSDT", "ETHUSDT"], "stream": "trade" },
+            { "exchange": "kraken", "symbols": ["BTC-USD"] },
+        ],
+        "books": true,
+        "topics": ["binance.trades", "binance.books", "kraken.trades", "kraken.books"],
+        "live_port": 9101,
         "local_kafka": true,
         "volume_id": "vol-0123456789abcdef0",
         "brokers": address,
@@ -175,12 +180,15 @@ fn ingest_reads_its_settings() {
     let config = machine.ingest();
     let Sink::Kafka(kafka) = &config.sink else { panic!("{config:?}") };
     assert_eq!((&*kafka.brokers, &kafka.security), ("127.0.0.1:9092", &Security::Plaintext));
-    let [feed] = &config.feeds[..] else { panic!("{config:?}") };
-    let symbols: Vec<_> = feed.symbols.iter().map(ToString::to_string).collect();
-    assert_eq!(
-        (feed.exchange.to_string(), symbols),
-        ("binance".into(), vec!["BTCUSDT".into(), "ETHUSDT".into()])
-    );
+    let feed = |feed: &Feed| {
+        let symbols: Vec<_> = feed.symbols.iter().map(Symbol::as_str).collect();
+        (feed.exchange.to_string(), symbols.join(","), feed.stream, feed.books)
+    };
+    let feeds: Vec<_> = config.feeds.iter().map(feed).collect();
+    let binance = ("binance".to_owned(), "BTCUSDT,ETHUSDT".to_owned(), Stream::Trade, true);
+    let kraken = ("kraken".to_owned(), "BTC-USD".to_owned(), Stream::AggTrade, true);
+    assert_eq!(feeds, [binance, kraken]);
+    assert_eq!(config.listen, Some("0.0.0.0:9101".parse().expect("an address")));
 
     let Some(machine) = Machine::render("ingest's settings", &variables_of_msk()) else { return };
     let Sink::Kafka(kafka) = machine.ingest().sink else { panic!("MSK is Kafka") };
@@ -309,13 +317,12 @@ fn kafka_is_set_as_on_a_laptop() {
     }
 
     let script = machine.file("/usr/local/lib/tickfold/topics");
-    let command = compose["services"]["topics"]["command"].as_array().expect("a command");
-    let command: Vec<_> = command.iter().map(|word| word.as_str().expect("a text")).collect();
-    assert_eq!(topic_settings(script), topic_settings(&command.join(" ")));
-    for word in command.iter().filter(|word| word.starts_with("--partitions")) {
-        assert!(script.contains(word), "{word}");
-    }
-    assert!(script.contains("topics=(binance.trades)"), "the topic that ingest writes to");
+    let command = compose["services"]["topics"]["command"][0].as_str().expect("a script");
+    assert_eq!(topic_settings(script), topic_settings(command));
+    let partitions = command.split_whitespace().find(|word| word.starts_with("--partitions="));
+    assert!(script.contains(partitions.expect("a number of partitions")), "{partitions:?}");
+    let topics = "topics=(binance.trades binance.books kraken.trades kraken.books)";
+    assert!(script.contains(topics), "the topics that ingest writes to");
 }
 
 #[tokio::test]

@@ -28,8 +28,10 @@ locals {
     bucket    = var.bucket
     partition = var.partition
     kafka     = var.local_kafka
-    topics    = [for feed in var.feeds : "${feed.exchange}.trades"]
+    topics    = var.topics
     feeds     = var.feeds
+    books     = var.books
+    live_port = var.live_port
     s3        = "https://s3.${var.region}.${var.dns_suffix}"
     security  = var.local_kafka ? "plaintext" : "msk-iam"
   }

@@ -32,7 +32,22 @@ variable "bucket" {
 
 variable "feeds" {
   description = "What is listened to."
-  type        = list(object({ exchange = string, symbols = list(string), stream = string }))
+  type        = list(object({ exchange = string, symbols = list(string), stream = optional(string) }))
+}
+
+variable "books" {
+  description = "Whether order books are read too."
+  type        = bool
+}
+
+variable "topics" {
+  description = "What ingest writes to: {exchange}.trades, and {exchange}.books where books are read."
+  type        = list(string)
+}
+
+variable "live_port" {
+  description = "Where ingest tells of this moment."
+  type        = number
 }
 
 variable "local_kafka" {

@@ -37,7 +37,7 @@ run "kafka_on_one_machine" {
   }
 
   assert {
-    condition     = keys(aws_cloudwatch_metric_alarm.figures) == ["dead", "discarded", "freshness", "lag", "missing", "quarantined", "skipped", "stalled", "undelivered", "unreadable"]
+    condition     = keys(aws_cloudwatch_metric_alarm.figures) == ["books", "dead", "discarded", "freshness", "lag", "missing", "quarantined", "refused", "skipped", "stalled", "undelivered", "unreadable"]
     error_message = "A promise has no alarm."
   }
 
@@ -79,6 +79,16 @@ run "kinesis_on_fargate" {
       && service.deployment_minimum_healthy_percent == 0 && service.deployment_maximum_percent == 100
     ])
     error_message = "While two run, every trade is written twice."
+  }
+
+  assert {
+    condition = alltrue([
+      for name, task in aws_ecs_task_definition.ingest :
+      contains(jsondecode(task.container_definitions)[0].environment, { name = "INGEST_BOOKS", value = "true" })
+      && contains(jsondecode(task.container_definitions)[0].environment, { name = "INGEST_EXCHANGE", value = name })
+      && !contains(jsondecode(task.container_definitions)[0].environment[*].name, "INGEST_STREAM")
+    ])
+    error_message = "Each reads books, and none is told of a stream that its exchange has not."
   }
 
   assert {
@@ -128,6 +138,55 @@ run "who_is_told" {
     condition     = length(aws_budgets_budget.this) == 1 && length(aws_sns_topic_subscription.alarms) == 1 && length(aws_cloudwatch_dashboard.this) == 0
     error_message = "Each can be turned on and off."
   }
+}
+
+run "trades_alone" {
+  command = plan
+
+  variables {
+    books = false
+  }
+
+  assert {
+    condition     = local.topics == ["binance.trades"] && !contains(keys(aws_cloudwatch_metric_alarm.figures), "books")
+    error_message = "What is not read needs neither a topic nor an alarm."
+  }
+}
+
+run "topics_of_several_exchanges" {
+  command = plan
+
+  variables {
+    feeds = [
+      { exchange = "binance", symbols = ["BTCUSDT"], stream = "trade" },
+      { exchange = "bybit-spot", symbols = ["BTCUSDT"] },
+    ]
+  }
+
+  assert {
+    condition     = local.topics == ["binance.trades", "binance.books", "bybit-spot.trades", "bybit-spot.books"]
+    error_message = "ingest writes to two topics of each exchange."
+  }
+}
+
+run "a_stream_of_another_exchange" {
+  command = plan
+
+  variables {
+    feeds = [{ exchange = "kraken", symbols = ["BTC-USD"], stream = "trade" }]
+  }
+
+  expect_failures = [var.feeds]
+}
+
+run "an_exchange_that_nobody_knows" {
+  command = plan
+
+  variables {
+    feeds = [{ exchange = "moon", symbols = ["BTC-USD"] }]
+  }
+
+  expect_failures = [var.feeds]
 }
 
 run "impossible_choices" {

@@ -95,6 +95,13 @@ fn the_bucket_tells_of_what_lake_says() {
 }
 
 #[test]
+fn feeds_may_be_of_every_exchange_and_of_no_other() {
+    let names = market::Exchange::ALL.map(|exchange| format!("\"{exchange}\""));
+    let list = format!("contains([{}], feed.exchange)", names.join(", "));
+    assert!(text("variables.tf").contains(&list), "variables.tf is to have {list}");
+}
+
+#[test]
 fn every_file_says_first_what_it_is() {
     for folder in ["", "modules/function/", "modules/queue/", "tests/", "tests/mocks/"] {
         for name in names(root().join(folder)) {

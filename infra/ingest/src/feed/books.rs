@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use market::book::Interval;
+use market::book::{Broken, Interval};
 use market::{BookLine, BookUpdate, Exchange, Recorder, Symbol, Time};
 use tokio::time::Instant;
 use tracing::warn;
@@ -59,7 +59,7 @@ impl Books {
             let Some(recorder) = self.recorders.get_mut(&update.symbol) else { continue };
             let (symbol, received) = (update.symbol.clone(), update.received);
             if let Err(why) = recorder.apply(update, &mut outcome.lines) {
-                warn!("{}: {why}", self.exchange);
+                complain(self.exchange, &why);
                 outcome.broken.push(symbol.clone());
             }
             self.place.book(&symbol, recorder.book(), received);
@@ -85,7 +85,7 @@ impl Books {
         }
         for (symbol, recorder) in &mut self.recorders {
             if let Err(why) = recorder.advance(over, &mut outcome.lines) {
-                warn!("{}: {why}", self.exchange);
+                complain(self.exchange, &why);
                 outcome.broken.push(symbol.clone());
                 self.place.book(symbol, recorder.book(), now);
             }
@@ -108,4 +108,8 @@ impl Books {
             self.place.book(symbol, recorder.book(), now);
         }
     }
+}
+
+fn complain(exchange: Exchange, why: &Broken) {
+    warn!(%exchange, "{exchange}: a book is out of step: {why}");
 }
