@@ -29,5 +29,5 @@ pub use exchange::{Exchange, Message};
 pub use fold::{Fold, FoldError, fold};
 pub use live::{Live, View};
 pub use sequence::{Seen, Sequence};
-pub use time::{Minute, Time};
+pub use time::{Day, Minute, Time};
 pub use trade::{ExchangeName, Ids, LineError, Side, Source, Symbol, Trade};

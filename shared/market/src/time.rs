@@ -6,6 +6,10 @@ use std::str::FromStr;
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
+pub use day::Day;
+
+mod day;
+
 const MICROS_PER_MINUTE: i64 = 60_000_000;
 /// 2009-01-03, the day of the first Bitcoin block: an older time is a unit mistaken for another
 /// (milliseconds read as microseconds fall into January 1970).
@@ -23,6 +27,8 @@ pub enum TimeError {
     Text(String),
     #[error("{0:?} is not a number of seconds since 1970")]
     Seconds(String),
+    #[error("{0:?} is not a day such as 2026-11-20")]
+    Day(String),
     #[error("{0:?} is not the start of a minute")]
     NotAMinute(String),
 }
