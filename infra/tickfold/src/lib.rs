@@ -6,5 +6,8 @@ pub mod demo;
 pub mod fold;
 mod http;
 pub mod migrate;
+mod progress;
+pub mod rebuild;
 pub mod serve;
 mod signals;
+mod span;

@@ -26,7 +26,7 @@ pub use book::{Book, BookBar, BookFold, BookLine, BookUpdate, Recorder};
 pub use candle::Candle;
 pub use decimal::Decimal;
 pub use exchange::{Exchange, Message};
-pub use fold::{Fold, FoldError, fold};
+pub use fold::{Fold, FoldError, Kept, fold, keep};
 pub use live::{Live, View};
 pub use sequence::{Seen, Sequence};
 pub use time::{Day, Minute, Time};

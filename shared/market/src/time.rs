@@ -11,6 +11,7 @@ pub use day::Day;
 mod day;
 
 const MICROS_PER_MINUTE: i64 = 60_000_000;
+pub const MINUTES_PER_DAY: i64 = 24 * 60;
 /// 2009-01-03, the day of the first Bitcoin block: an older time is a unit mistaken for another
 /// (milliseconds read as microseconds fall into January 1970).
 const FIRST: i64 = 1_230_940_800_000_000;
@@ -135,6 +136,16 @@ impl Minute {
 
     pub fn plus(self, minutes: i64) -> Minute {
         Minute(self.0 + minutes)
+    }
+
+    /// How many minutes `earlier` lies before this one; none if it does not.
+    pub fn since(self, earlier: Minute) -> u64 {
+        u64::try_from(self.0 - earlier.0).unwrap_or(0)
+    }
+
+    /// The first minute of the same day.
+    pub fn midnight(self) -> Minute {
+        Minute(self.0 - self.0.rem_euclid(MINUTES_PER_DAY))
     }
 
     /// `2026-11-20` and `1201`: the minute as the folders of an object's key spell it.

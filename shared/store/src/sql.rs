@@ -24,6 +24,7 @@ pub(crate) struct Rows {
     /// Run one after the other, each with the same rows; together they write each row once.
     pub(crate) put: &'static [&'static str],
     pub(crate) range: &'static str,
+    pub(crate) series: &'static str,
 }
 
 /// What the accounts of a server are made with.
@@ -58,10 +59,12 @@ macro_rules! sql {
                     include_str!(concat!("../queries/", $folder, "/bar.sql")),
                     include_str!(concat!("../queries/", $folder, "/bars.sql")),
                 ),
+                series: include_str!(concat!("../queries/", $folder, "/bar_series.sql")),
             },
             book_bars: Rows {
                 put: &[$(include_str!(concat!("../queries/", $folder, "/", $put_book, ".sql"))),+],
                 range: include_str!(concat!("../queries/", $folder, "/book_bars.sql")),
+                series: include_str!(concat!("../queries/", $folder, "/book_series.sql")),
             },
             bar_before: concat!(
                 include_str!(concat!("../queries/", $folder, "/bar.sql")),

@@ -213,6 +213,39 @@ proptest! {
     }
 
     #[test]
+    fn what_is_kept_is_what_the_bars_are_made_of(
+        trades in market(),
+        keys in prop::collection::vec(any::<u64>(), 120),
+        copies in prop::collection::vec((any::<Index>(), 0i64..3, any::<bool>()), 0..40),
+    ) {
+        let other = |(at, later, moved): &(Index, i64, bool)| {
+            let mut trade = at.get(&trades).clone();
+            trade.received = Time::from_micros(trade.received.micros() + later).expect("time");
+            if *moved {
+                trade.side = if trade.side == Side::Buy { Side::Sell } else { Side::Buy };
+            }
+            trade
+        };
+        let all: Vec<_> = trades.iter().cloned().chain(copies.iter().map(other)).collect();
+        let bars = fold(all.clone()).expect("small sums");
+        let kept = keep(all.clone());
+        let mut keys = keys.into_iter();
+        let mut shuffled = all;
+        shuffled.sort_by_cached_key(|_| keys.next());
+        prop_assert_eq!(&keep(shuffled), &kept);
+        prop_assert_eq!(kept.len(), bars.len());
+        for (bar, (key, kept)) in bars.iter().zip(&kept) {
+            let Kept { trades, duplicate_count, conflict_count } = kept;
+            prop_assert_eq!(&bar.key(), key);
+            let again = fold(trades.clone()).expect("small sums").remove(0);
+            prop_assert_eq!(again.duplicate_count + again.conflict_count, 0);
+            let counts = Bar { duplicate_count: *duplicate_count, conflict_count: *conflict_count, ..again };
+            prop_assert_eq!(json(&counts), json(bar));
+            prop_assert!(trades.is_sorted_by_key(|trade| (trade.time, trade.ids.clone())));
+        }
+    }
+
+    #[test]
     fn deleting_k_trades_makes_exactly_k_missing(
         (trades, kept) in market().prop_flat_map(|trades| {
             let all = trades.clone();
