@@ -22,13 +22,24 @@ fn dependencies(package: &str) -> Vec<String> {
 
 #[test]
 fn each_crate_knows_only_what_it_may() {
-    let ours =
-        ["market", "lake", "store", "aggregate", "land", "migrate", "query", "ingest", "tickfold"];
+    let ours = [
+        "market",
+        "lake",
+        "store",
+        "history",
+        "aggregate",
+        "land",
+        "migrate",
+        "query",
+        "ingest",
+        "tickfold",
+    ];
     let io = ["tokio", "sqlx", "aws_sdk_s3", "rdkafka", "tracing", "reqwest", "tokio_tungstenite"];
     let lambda = ["lambda_runtime", "lambda_http"];
     for (package, may, must_not) in [
         ("market", &["market"][..], &io[..]),
         ("lake", &["lake", "market"], &["sqlx", "rdkafka", "lambda_runtime"]),
+        ("history", &["history", "market"], &["sqlx", "aws_config", "rdkafka", "lambda_runtime"]),
         ("store", &["store", "market"], &["aws_config", "aws_sdk_s3", "rdkafka", "lambda_runtime"]),
         ("aggregate", &["aggregate", "lake", "store", "market"], &["rdkafka", "libsqlite3_sys"]),
         ("land", &["land", "lake", "market"], &["sqlx", "rdkafka", "libsqlite3_sys"]),

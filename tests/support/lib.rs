@@ -14,6 +14,7 @@ pub mod postgres;
 pub mod python;
 pub mod queue;
 pub mod replay;
+pub mod rest;
 pub mod runtime;
 pub mod secrets;
 pub mod stream;

@@ -6,6 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::book::BookUpdate;
+use crate::candle::Candle;
 use crate::time::Time;
 use crate::trade::{ExchangeName, LineError, Source, Symbol, field_error};
 
@@ -72,6 +73,18 @@ impl Exchange {
         }
     }
 
+    /// A symbol as this exchange spells it in the addresses of its REST interface and files.
+    pub fn rest_spelling(self, symbol: &Symbol) -> Cow<'_, str> {
+        match self {
+            Exchange::Kraken => Cow::Owned(kraken::rest_spelling(symbol)),
+            Exchange::Binance
+            | Exchange::Bybit
+            | Exchange::BybitSpot
+            | Exchange::Deribit
+            | Exchange::Coinbase => Cow::Borrowed(symbol.as_str()),
+        }
+    }
+
     /// Levels of each side that its book channel keeps: what falls behind them it does not say.
     /// `None` where every level that vanishes is said.
     pub fn book_depth(self) -> Option<usize> {
@@ -113,6 +126,48 @@ impl Exchange {
             Exchange::Deribit => deribit::decode_page(symbol, body, received, source),
             Exchange::Coinbase => coinbase::decode_page(symbol, body, received, source),
             Exchange::Kraken => kraken::decode_page(symbol, body, received, source),
+        }
+    }
+
+    /// Where the page behind this one begins, where the ids of its trades do not tell: Kraken's
+    /// `last`, in nanoseconds.
+    pub fn decode_cursor(self, body: &str) -> Result<Option<u64>, LineError> {
+        match self {
+            Exchange::Kraken => kraken::decode_cursor(body).map(Some),
+            Exchange::Binance
+            | Exchange::Bybit
+            | Exchange::BybitSpot
+            | Exchange::Deribit
+            | Exchange::Coinbase => Ok(None),
+        }
+    }
+
+    /// Reads the body of a REST answer that lists candles of a minute each, in the order of time.
+    /// The last one may be of a minute that goes on, where the answer does not tell.
+    pub fn decode_candles(self, body: &str) -> Result<Vec<Candle>, LineError> {
+        match self {
+            Exchange::Binance => binance::decode_candles(body),
+            Exchange::Bybit | Exchange::BybitSpot => bybit::decode_candles(body),
+            Exchange::Deribit => deribit::decode_candles(body),
+            Exchange::Coinbase => coinbase::decode_candles(body),
+            Exchange::Kraken => kraken::decode_candles(body),
+        }
+    }
+
+    /// Reads one row of a day's file of trades, where the exchange publishes such; `None` is the
+    /// row that names the columns.
+    pub fn decode_row(
+        self,
+        symbol: &Symbol,
+        row: &str,
+        received: Time,
+    ) -> Result<Option<Found>, LineError> {
+        match self {
+            Exchange::Binance => binance::decode_row(symbol, row, received),
+            Exchange::Bybit | Exchange::BybitSpot => bybit::decode_row(self, symbol, row, received),
+            Exchange::Deribit | Exchange::Coinbase | Exchange::Kraken => {
+                Err(field_error("row", format!("{self} publishes no files of trades")))
+            }
         }
     }
 

@@ -21,6 +21,11 @@ pub struct FoldError {
     pub column: &'static str,
 }
 
+/// The sources of one exchange cut a trade's time at different digits: Kraken's REST tells a float
+/// of some hundred nanoseconds, older files of Binance milliseconds. Told so close by two sources,
+/// it is one time.
+const SAME_TIME_MICROS: u64 = 1_000;
+
 /// Trades on their way to bars.
 #[derive(Debug, Default)]
 pub struct Fold {
@@ -177,7 +182,8 @@ enum Overlap {
 
 fn overlap(kept: &Entry, entry: &Entry) -> Overlap {
     // All fills of an aggregate trade share its price, side and time.
-    let agree = (kept.time, kept.side, kept.price) == (entry.time, entry.side, entry.price)
+    let agree = (kept.side, kept.price) == (entry.side, entry.price)
+        && kept.same_time(entry)
         && kept.is_inverse() == entry.is_inverse();
     match (&kept.id, &entry.id) {
         (one, other) if one == other && agree && kept.size == entry.size => Overlap::Same,
@@ -220,6 +226,11 @@ impl Flow {
 }
 
 impl Entry {
+    fn same_time(&self, other: &Entry) -> bool {
+        let apart = self.time.micros().abs_diff(other.time.micros());
+        apart == 0 || (self.source != other.source && apart < SAME_TIME_MICROS)
+    }
+
     /// Sized in quote units. At a price of one the two readings are one trade.
     fn is_inverse(&self) -> bool {
         self.base != self.size

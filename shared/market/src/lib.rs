@@ -7,10 +7,12 @@
 //! * [`sequence`]: what contiguous trade ids prove.
 //! * [`mod@fold`]: a set of trades -> one [`bar`] per symbol and minute.
 //! * [`book`]: a symbol's order book, its lines over time, and a set of those -> a row per minute.
+//! * [`candle`]: a minute as an exchange itself tells it.
 //! * [`live`]: what a symbol's trades and book say at this moment.
 
 pub mod bar;
 pub mod book;
+pub mod candle;
 pub mod decimal;
 pub mod exchange;
 pub mod fold;
@@ -21,6 +23,7 @@ pub mod trade;
 
 pub use bar::{Bar, BarKey};
 pub use book::{Book, BookBar, BookFold, BookLine, BookUpdate, Recorder};
+pub use candle::Candle;
 pub use decimal::Decimal;
 pub use exchange::{Exchange, Message};
 pub use fold::{Fold, FoldError, fold};

@@ -1,7 +1,8 @@
-//! Binance spot: the messages of its trade and depth streams, REST `aggTrades` and `depth`; no
-//! account.
+//! Binance spot: the messages of its trade and depth streams, REST `aggTrades`, `klines` and
+//! `depth`, and the rows of its daily files; no account.
 //!
-//! Source: Binance's "Web Socket Streams" and "REST API" documents for the spot market.
+//! Source: Binance's "Web Socket Streams" and "REST API" documents for the spot market, and the
+//! description of its public data.
 //!
 //! ```json
 //! {"e":"aggTrade","E":1700000000125,"s":"BTCUSDT","a":9,"p":"43000.01000000","q":"0.00123000","f":100,"l":105,"T":1700000000120,"m":false,"M":true}
@@ -13,9 +14,15 @@
 //! {"error":{"code":2,"msg":"Invalid request: unknown stream"},"id":1}
 //! {"e":"serverShutdown","E":1700000000125}
 //! ```
+//! ```csv
+//! 9,43000.01000000,0.00123000,100,105,1700000000120007,False,True
+//! ```
 //! `p` price in quote units, `q` size in base units, `T` trade time (milliseconds, or microseconds
 //! where the connection asked for them), `f` and `l` the first and last raw trade id, `a` the id by
 //! which REST pages are walked, `m` true if the *buyer was the maker*: then the taker sold.
+//!
+//! A row of a file has `a`, `p`, `q`, `f`, `l`, `T`, `m` and `M` in this order, without a row of
+//! names. Its times are microseconds from 2025 on and milliseconds before.
 //!
 //! Books come in one of two ways. `depth20` is the whole of the best 20 levels, ten times a second:
 //! nothing in it can be out of step, and it tells no time of the exchange's. `depth` is what
@@ -26,11 +33,16 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use super::wire::{object, pairs, reason, records, request, symbol, unix_time, unknown};
+use super::wire::{
+    amount, columns, object, opening, pairs, plain, prices, reason, records, request, symbol,
+    unix_time, unknown,
+};
 use super::{Exchange, Found, Message, Record};
 use crate::book::{BookUpdate, Form, Proof};
+use crate::candle::Candle;
 use crate::time::Time;
 use crate::trade::{Ids, LineError, Marks, Side, Source, Symbol, Trade, field_error, fill};
 
@@ -114,6 +126,24 @@ struct Depth<'a> {
     asks: Vec<[Cow<'a, str>; 2]>,
 }
 
+/// Open time, open, high, low, close, base volume, close time, quote volume, trades, base and quote
+/// volume that takers bought, and nothing.
+#[derive(Deserialize)]
+struct Kline<'a>(
+    i64,
+    #[serde(borrow)] Cow<'a, str>,
+    #[serde(borrow)] Cow<'a, str>,
+    #[serde(borrow)] Cow<'a, str>,
+    #[serde(borrow)] Cow<'a, str>,
+    #[serde(borrow)] Cow<'a, str>,
+    IgnoredAny,
+    #[serde(borrow)] Cow<'a, str>,
+    u64,
+    #[serde(borrow)] Cow<'a, str>,
+    #[serde(borrow)] Cow<'a, str>,
+    IgnoredAny,
+);
+
 pub(super) fn decode(message: &str, received: Time) -> Result<Message, LineError> {
     let envelope: Envelope<'_> = object(message)?;
     let Some(data) = envelope.data else { return event(None, message, received) };
@@ -135,6 +165,38 @@ pub(super) fn decode_page<'a>(
         let row: AggTrade<'_> = object(text)?;
         row.read(symbol.clone(), received, source)
     })
+}
+
+pub(super) fn decode_candles(body: &str) -> Result<Vec<Candle>, LineError> {
+    let rows: Vec<Kline<'_>> = serde_json::from_str(body)?;
+    rows.iter().map(Kline::read).collect()
+}
+
+pub(super) fn decode_row(
+    symbol: &Symbol,
+    row: &str,
+    received: Time,
+) -> Result<Option<Found>, LineError> {
+    let [a, p, q, f, l, time, m] = columns(row)?;
+    if !a.starts_with(|first: char| first.is_ascii_digit()) {
+        return Ok(None);
+    }
+    let whole = |field, text: &str| text.parse::<i64>().map_err(|why| field_error(field, why));
+    let row = AggTrade {
+        s: None,
+        a: a.parse().map_err(|why| field_error("agg_trade_id", why))?,
+        p: plain("price", p)?,
+        q: plain("size", q)?,
+        f: whole("first_id", f)?,
+        l: whole("last_id", l)?,
+        time: whole("time", time)?,
+        m: match m {
+            "True" | "true" => true,
+            "False" | "false" => false,
+            other => return Err(field_error("is_buyer_maker", format!("is {other:?}"))),
+        },
+    };
+    row.read(symbol.clone(), received, Source::Archive).map(Some)
 }
 
 pub(super) fn decode_book(
@@ -274,6 +336,21 @@ impl RawTrade<'_> {
             buyer_is_maker: self.m,
         };
         row.trade(received, Source::Ws)
+    }
+}
+
+impl Kline<'_> {
+    fn read(&self) -> Result<Candle, LineError> {
+        let Kline(time, open, high, low, close, base, _, quote, count, bought, paid, _) = self;
+        let prices = prices([open, high, low, close])?;
+        let minute = opening(unix_time(*time)?)?;
+        Ok(Candle {
+            quote_volume: Some(amount("quote_volume", quote)?),
+            trade_count: Some(*count),
+            buy_base_volume: Some(amount("buy_base_volume", bought)?),
+            buy_quote_volume: Some(amount("buy_quote_volume", paid)?),
+            ..Candle::new(minute, prices, amount("volume", base)?)
+        })
     }
 }
 

@@ -1,7 +1,9 @@
-//! Bybit v5, linear contracts and spot: the messages of its trade, book and ticker topics and REST
-//! `recent-trade`; no inverse contracts, no options, no account.
+//! Bybit v5, linear contracts and spot: the messages of its trade, book and ticker topics, REST
+//! `recent-trade` and `kline`, and the rows of its daily files; no inverse contracts, no options,
+//! no account.
 //!
-//! Source: Bybit's "V5 API" documents, "WebSocket Stream" and "Market".
+//! Source: Bybit's "V5 API" documents, "WebSocket Stream" and "Market"; for the files, programs
+//! that read them.
 //!
 //! ```json
 //! {"topic":"publicTrade.BTCUSDT","type":"snapshot","ts":1700000000125,"data":[{"T":1700000000120,"s":"BTCUSDT","S":"Buy","v":"0.004","p":"43000.10","L":"PlusTick","i":"a9188a0a-82bc-50de-be60-03eedbe3cdd7","BT":false,"RPI":false,"seq":7538}]}
@@ -11,10 +13,20 @@
 //! {"success":false,"ret_msg":"error:handler not found,topic:publicTrade.NONE","conn_id":"d8bu1o","req_id":"7","op":"subscribe"}
 //! {"success":true,"ret_msg":"pong","conn_id":"d8bu1o","req_id":"","op":"ping"}
 //! ```
+//! ```csv
+//! timestamp,symbol,side,size,price,tickDirection,trdMatchID,grossValue,homeNotional,foreignNotional
+//! 1700000000.1204,BTCUSDT,Buy,0.004,43000.1,PlusTick,a9188a0a-82bc-50de-be60-03eedbe3cdd7,1.7e10,0.004,172.0004
+//! id,timestamp,price,volume,side
+//! 1,1700000000120,43000.1,0.004,buy
+//! ```
 //! `p` price in quote units, `v` size in base units, `T` trade time in milliseconds, `S` the
 //! *taker's* side, `BT` a block trade. `i` is an id without order: it tells duplicates and proves
 //! no gap; `seq` is shared by trades and books and proves none either. `type` of a trade message
 //! says "snapshot", yet it holds new trades only.
+//!
+//! A row of a linear contract's file has its time in seconds, to a tenth of a millisecond: cut at
+//! the millisecond it is the socket's. Old files begin with the newest trade. A spot file numbers
+//! its rows: those are not the ids that the socket and REST tell.
 //!
 //! A book begins with a snapshot; `u` grows by one with each message, and is 1 when the service
 //! has begun anew. A size of 0 deletes. `orderbook.1` sends the whole of its one level each time,
@@ -30,13 +42,17 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::wire::{
-    object, pairs, reason, records, request, side, symbol, trades, unix_time, unknown,
+    amount, columns, object, opening, pairs, plain, prices, reason, records, request, side, symbol,
+    trades, unix_time, unknown,
 };
 use super::{Context, Exchange, Found, Message, Record};
 use crate::book::{BookUpdate, Form, Proof};
+use crate::candle::Candle;
 use crate::decimal::Decimal;
 use crate::time::Time;
 use crate::trade::{Ids, LineError, Marks, Source, Symbol, Trade, field_error, fill};
+
+const MICROS_PER_MILLI: u64 = 1_000;
 
 #[derive(Deserialize)]
 struct Envelope<'a> {
@@ -135,6 +151,18 @@ struct List<'a> {
     list: &'a RawValue,
 }
 
+/// Start, open, high, low, close, base volume, turnover.
+#[derive(Deserialize)]
+struct Kline<'a>(
+    #[serde(borrow)] Cow<'a, str>,
+    #[serde(borrow)] Cow<'a, str>,
+    #[serde(borrow)] Cow<'a, str>,
+    #[serde(borrow)] Cow<'a, str>,
+    #[serde(borrow)] Cow<'a, str>,
+    #[serde(borrow)] Cow<'a, str>,
+    #[serde(borrow)] Cow<'a, str>,
+);
+
 pub(super) fn decode(
     exchange: Exchange,
     message: &str,
@@ -169,17 +197,93 @@ pub(super) fn decode_page<'a>(
     received: Time,
     source: Source,
 ) -> Result<Vec<Record<'a>>, LineError> {
-    let page: Page<'a> = object(body)?;
+    records(body, list(body)?.get(), |text| {
+        let row: RestTrade<'_> = object(text)?;
+        let trade = row.read(exchange, symbol, received, source)?;
+        Ok(Found::Trade { page_id: None, trade })
+    })
+}
+
+pub(super) fn decode_candles(body: &str) -> Result<Vec<Candle>, LineError> {
+    let rows: Vec<Kline<'_>> = serde_json::from_str(list(body)?.get())?;
+    // The newest comes first.
+    rows.iter().rev().map(Kline::read).collect()
+}
+
+pub(super) fn decode_row(
+    exchange: Exchange,
+    asked: &Symbol,
+    row: &str,
+    received: Time,
+) -> Result<Option<Found>, LineError> {
+    if !row.starts_with(|first: char| first.is_ascii_digit()) {
+        return Ok(None);
+    }
+    let trade = match exchange {
+        Exchange::BybitSpot => spot_row(asked, row, received)?,
+        _ => linear_row(asked, row, received)?,
+    };
+    Ok(Some(Found::Trade { page_id: None, trade }))
+}
+
+fn linear_row(asked: &Symbol, row: &str, received: Time) -> Result<Trade, LineError> {
+    let [time, name, whose, size, price, _, id] = columns(row)?;
+    let symbol = symbol(name)?;
+    if symbol != *asked {
+        return Err(field_error("symbol", format!("{symbol} is not the {asked} asked for")));
+    }
+    let time = Time::from_seconds(time).map_err(|why| field_error("timestamp", why))?;
+    Ok(Trade {
+        exchange: Exchange::Bybit.name(),
+        symbol,
+        // The socket tells milliseconds, and a row must not depend on where its trades came from.
+        time: time.floor(MICROS_PER_MILLI),
+        side: side(whose, "Buy", "Sell")?,
+        fill: fill(&plain("price", price)?, &plain("size", size)?)?,
+        ids: Ids::opaque(id)?,
+        received,
+        source: Source::Archive,
+        marks: Marks::default(),
+    })
+}
+
+fn spot_row(symbol: &Symbol, row: &str, received: Time) -> Result<Trade, LineError> {
+    let [id, time, price, size, whose] = columns(row)?;
+    let time = time.parse().map_err(|why| field_error("timestamp", why))?;
+    Ok(Trade {
+        exchange: Exchange::BybitSpot.name(),
+        symbol: symbol.clone(),
+        time: unix_time(time)?,
+        side: side(whose, "buy", "sell")?,
+        fill: fill(&plain("price", price)?, &plain("volume", size)?)?,
+        ids: Ids::opaque(id)?,
+        received,
+        source: Source::Archive,
+        marks: Marks::default(),
+    })
+}
+
+/// What a REST answer lists.
+fn list(body: &str) -> Result<&RawValue, LineError> {
+    let page: Page<'_> = object(body)?;
     let Some(result) = page.result.filter(|_| page.ret_code == 0) else {
         let why = format!("{}: {}", page.ret_code, reason(&page.ret_msg));
         return Err(field_error("retCode", why));
     };
     let List { list } = object(result.get())?;
-    records(body, list.get(), |text| {
-        let row: RestTrade<'_> = object(text)?;
-        let trade = row.read(exchange, symbol, received, source)?;
-        Ok(Found::Trade { page_id: None, trade })
-    })
+    Ok(list)
+}
+
+impl Kline<'_> {
+    fn read(&self) -> Result<Candle, LineError> {
+        let Kline(time, open, high, low, close, base, turnover) = self;
+        let prices = prices([open, high, low, close])?;
+        let time = unix_time(time.parse().map_err(|why| field_error("time", why))?)?;
+        Ok(Candle {
+            quote_volume: Some(amount("turnover", turnover)?),
+            ..Candle::new(opening(time)?, prices, amount("volume", base)?)
+        })
+    }
 }
 
 impl Envelope<'_> {

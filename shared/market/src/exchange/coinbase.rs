@@ -1,7 +1,8 @@
 //! Coinbase Exchange: the messages of its `matches`, `level2_batch` and `heartbeat` channels and
-//! REST `trades`; not Coinbase's Advanced Trade, whose messages are others, and no account.
+//! REST `trades` and `candles`; not Coinbase's Advanced Trade, whose messages are others, and no account.
 //!
-//! Source: Coinbase's "Exchange" documents, "WebSocket Channels" and "Get product trades".
+//! Source: Coinbase's "Exchange" documents, "WebSocket Channels", "Get product trades"
+//! and "Get product candles".
 //!
 //! ```json
 //! {"type":"match","trade_id":100,"maker_order_id":"6e91","taker_order_id":"de62","side":"sell","size":"0.00211003","price":"43000.01","product_id":"BTC-USD","sequence":7538,"time":"2023-11-14T22:13:20.120007Z"}
@@ -24,10 +25,15 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
-use super::wire::{object, pairs, reason, records, side, symbol, unknown, utc_time};
+use super::wire::{
+    amount, number, object, opening, pairs, reason, records, side, symbol, unix_time, unknown,
+    utc_time,
+};
 use super::{Exchange, Found, Message, Record};
 use crate::book::{BookUpdate, Form, Level, Proof};
+use crate::candle::Candle;
 use crate::time::Time;
 use crate::trade::{Ids, LineError, Marks, Side, Source, Symbol, Trade, field_error, fill};
 
@@ -105,6 +111,17 @@ struct Refusal<'a> {
     reason: Cow<'a, str>,
 }
 
+/// Open time in seconds, *low*, *high*, open, close, base volume.
+#[derive(Deserialize)]
+struct Row<'a>(
+    i64,
+    #[serde(borrow)] &'a RawValue,
+    #[serde(borrow)] &'a RawValue,
+    #[serde(borrow)] &'a RawValue,
+    #[serde(borrow)] &'a RawValue,
+    #[serde(borrow)] &'a RawValue,
+);
+
 pub(super) fn decode(message: &str, received: Time) -> Result<Message, LineError> {
     let envelope: Envelope<'_> = object(message)?;
     match envelope.kind.as_deref() {
@@ -152,6 +169,27 @@ pub(super) fn decode_page<'a>(
         let trade = row.read(symbol.clone(), received, source)?;
         Ok(Found::Trade { page_id: Some(row.trade_id), trade })
     })
+}
+
+pub(super) fn decode_candles(body: &str) -> Result<Vec<Candle>, LineError> {
+    let rows: Vec<Row<'_>> = serde_json::from_str(body)?;
+    // The newest comes first.
+    rows.iter().rev().map(Row::read).collect()
+}
+
+impl Row<'_> {
+    fn read(&self) -> Result<Candle, LineError> {
+        let Row(seconds, low, high, open, close, volume) = self;
+        let amount = |field, token| amount(field, &number(field, token)?);
+        let prices = [
+            amount("open", open)?,
+            amount("high", high)?,
+            amount("low", low)?,
+            amount("close", close)?,
+        ];
+        let minute = opening(unix_time(seconds.saturating_mul(1_000))?)?;
+        Ok(Candle::new(minute, prices, amount("volume", volume)?))
+    }
 }
 
 impl Match<'_> {

@@ -1,5 +1,5 @@
-//! Deribit: the messages of its trade, book and ticker channels and REST
-//! `get_last_trades_by_instrument`; no combinations of instruments, no account.
+//! Deribit: the messages of its trade, book and ticker channels, REST
+//! `get_last_trades_by_instrument` and `get_tradingview_chart_data`; no combinations of instruments, no account.
 //!
 //! Source: Deribit's API documents, "Subscriptions", "Market Data" and "Naming".
 //!
@@ -30,10 +30,12 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::wire::{
-    number, object, optional, reason, records, request, side, symbol, trades, unix_time, unknown,
+    amount, number, object, opening, optional, reason, records, request, side, symbol, trades,
+    unix_time, unknown,
 };
 use super::{Context, Exchange, Found, Message, Record};
 use crate::book::{BookUpdate, Form, Level, Proof};
+use crate::candle::Candle;
 use crate::time::Time;
 use crate::trade::{
     Ids, LineError, Liquidation, Marks, Source, Symbol, Trade, field_error, fill, inverse_fill,
@@ -128,6 +130,24 @@ struct List<'a> {
     trades: &'a RawValue,
 }
 
+/// Candles as columns.
+#[derive(Deserialize)]
+struct Chart<'a> {
+    ticks: Vec<i64>,
+    #[serde(borrow)]
+    open: Vec<&'a RawValue>,
+    #[serde(borrow)]
+    high: Vec<&'a RawValue>,
+    #[serde(borrow)]
+    low: Vec<&'a RawValue>,
+    #[serde(borrow)]
+    close: Vec<&'a RawValue>,
+    #[serde(borrow)]
+    volume: Vec<&'a RawValue>,
+    #[serde(borrow)]
+    cost: Vec<&'a RawValue>,
+}
+
 pub(super) fn decode(message: &str, received: Time) -> Result<Message, LineError> {
     let envelope: Envelope<'_> = object(message)?;
     let Some(method) = envelope.method.as_deref() else { return Ok(envelope.answer()) };
@@ -147,12 +167,7 @@ pub(super) fn decode_page<'a>(
     received: Time,
     source: Source,
 ) -> Result<Vec<Record<'a>>, LineError> {
-    let page: Page<'a> = object(body)?;
-    let Some(result) = page.result else {
-        let why = page.error.map_or("has no result", RawValue::get);
-        return Err(field_error("result", reason(why)));
-    };
-    let List { trades } = object(result.get())?;
+    let List { trades } = object(result(body)?.get())?;
     records(body, trades.get(), |text| {
         let row: Row<'_> = object(text)?;
         let trade = row.read(received, source)?;
@@ -162,6 +177,40 @@ pub(super) fn decode_page<'a>(
         }
         Ok(Found::Trade { page_id: Some(row.trade_seq), trade })
     })
+}
+
+pub(super) fn decode_candles(body: &str) -> Result<Vec<Candle>, LineError> {
+    let chart: Chart<'_> = object(result(body)?.get())?;
+    (0..chart.ticks.len()).map(|at| chart.read(at)).collect()
+}
+
+/// What a REST answer brings.
+fn result(body: &str) -> Result<&RawValue, LineError> {
+    let page: Page<'_> = object(body)?;
+    page.result.ok_or_else(|| {
+        let why = page.error.map_or("has no result", RawValue::get);
+        field_error("result", reason(why))
+    })
+}
+
+impl Chart<'_> {
+    fn read(&self, at: usize) -> Result<Candle, LineError> {
+        let amount = |field, column: &[&RawValue]| {
+            let token = column.get(at).ok_or_else(|| field_error(field, "is shorter than ticks"));
+            amount(field, &number(field, token?)?)
+        };
+        let prices = [
+            amount("open", &self.open)?,
+            amount("high", &self.high)?,
+            amount("low", &self.low)?,
+            amount("close", &self.close)?,
+        ];
+        let minute = opening(unix_time(self.ticks[at])?)?;
+        Ok(Candle {
+            quote_volume: Some(amount("cost", &self.cost)?),
+            ..Candle::new(minute, prices, amount("volume", &self.volume)?)
+        })
+    }
 }
 
 impl Envelope<'_> {

@@ -1,7 +1,7 @@
-//! Kraken spot, websocket v2: the messages of its `trade` and `book` channels and REST `Trades`;
-//! no futures, no account.
+//! Kraken spot, websocket v2: the messages of its `trade` and `book` channels and REST `Trades`
+//! and `OHLC`; no futures, no account.
 //!
-//! Source: Kraken's "Spot WebSocket API v2" and "Get Recent Trades" documents.
+//! Source: Kraken's "Spot WebSocket API v2", "Get Recent Trades" and "Get OHLC Data" documents.
 //!
 //! ```json
 //! {"channel":"trade","type":"update","data":[{"symbol":"BTC/USD","side":"buy","price":43000.1,"qty":0.00004134,"ord_type":"limit","trade_id":100,"timestamp":"2023-11-14T22:13:20.120007Z"}]}
@@ -30,9 +30,13 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use super::wire::{number, object, reason, records, request, side, trades, unknown, utc_time};
+use super::wire::{
+    amount, number, object, opening, prices, reason, records, request, side, trades, unix_time,
+    unknown, utc_time,
+};
 use super::{Exchange, Found, Message, Record};
 use crate::book::{BookUpdate, Form, Level, Proof};
+use crate::candle::Candle;
 use crate::decimal::shortened;
 use crate::time::Time;
 use crate::trade::{Ids, LineError, Marks, Source, Symbol, Trade, field_error, fill};
@@ -93,6 +97,19 @@ struct RestRow<'a>(
     IgnoredAny,
     IgnoredAny,
     #[serde(default)] Option<u64>,
+);
+
+/// Open time in seconds, open, high, low, close, vwap, base volume, trades.
+#[derive(Deserialize)]
+struct Ohlc<'a>(
+    i64,
+    #[serde(borrow)] Cow<'a, str>,
+    #[serde(borrow)] Cow<'a, str>,
+    #[serde(borrow)] Cow<'a, str>,
+    #[serde(borrow)] Cow<'a, str>,
+    #[serde(borrow)] Cow<'a, str>,
+    #[serde(borrow)] Cow<'a, str>,
+    u64,
 );
 
 #[derive(Deserialize)]
@@ -158,20 +175,54 @@ pub(super) fn decode_page<'a>(
     received: Time,
     source: Source,
 ) -> Result<Vec<Record<'a>>, LineError> {
-    let page: Page<'a> = object(body)?;
-    if !page.error.is_empty() {
-        return Err(field_error("error", reason(&page.error.join(", "))));
-    }
-    // The pair's key need not be the name that was asked for; beside it is only `last`.
-    let result = page.result.unwrap_or_default();
-    let mut pairs = result.into_iter().filter(|(key, _)| key != "last").map(|(_, rows)| rows);
-    let (Some(rows), None) = (pairs.next(), pairs.next()) else {
-        return Err(field_error("result", "does not hold the trades of one pair"));
-    };
+    let (rows, _) = page(body)?;
     records(body, rows.get(), |text| {
         let row: RestRow<'_> = serde_json::from_str(text)?;
         row.read(symbol.clone(), received, source)
     })
+}
+
+pub(super) fn decode_cursor(body: &str) -> Result<u64, LineError> {
+    let (_, last) = page(body)?;
+    // Of trades it is text, since it has more digits than a float holds.
+    last.trim_matches('"').parse().map_err(|why| field_error("last", why))
+}
+
+pub(super) fn decode_candles(body: &str) -> Result<Vec<Candle>, LineError> {
+    let (rows, last) = page(body)?;
+    let last = match last {
+        "" => i64::MAX,
+        last => last.parse().map_err(|why| field_error("last", why))?,
+    };
+    let rows: Vec<Ohlc<'_>> = serde_json::from_str(rows.get())?;
+    // Behind the last closed candle stands the one that goes on.
+    rows.iter().filter(|row| row.0 <= last).map(Ohlc::read).collect()
+}
+
+/// The rows of a REST answer, and its `last`.
+fn page(body: &str) -> Result<(&RawValue, &str), LineError> {
+    let page: Page<'_> = object(body)?;
+    if !page.error.is_empty() {
+        return Err(field_error("error", reason(&page.error.join(", "))));
+    }
+    let mut result = page.result.unwrap_or_default();
+    let last = result.remove("last").map_or("", RawValue::get);
+    // The pair's key need not be the name that was asked for.
+    let mut pairs = result.into_values();
+    match (pairs.next(), pairs.next()) {
+        (Some(rows), None) => Ok((rows, last)),
+        _ => Err(field_error("result", "does not hold the rows of one pair")),
+    }
+}
+
+/// A symbol as REST has it: what the websocket calls BTC and DOGE still has its old names there.
+pub(super) fn rest_spelling(symbol: &Symbol) -> String {
+    let old = |name| match name {
+        "BTC" => "XBT",
+        "DOGE" => "XDG",
+        name => name,
+    };
+    symbol.as_str().split('-').map(old).collect()
 }
 
 /// A symbol as Kraken writes it: the dash is a slash.
@@ -252,6 +303,19 @@ impl RestRow<'_> {
             marks: Marks::default(),
         };
         Ok(Found::Trade { page_id: Some(id), trade })
+    }
+}
+
+impl Ohlc<'_> {
+    fn read(&self) -> Result<Candle, LineError> {
+        let Ohlc(seconds, open, high, low, close, vwap, volume, count) = self;
+        let prices = prices([open, high, low, close])?;
+        let minute = opening(unix_time(seconds.saturating_mul(1_000))?)?;
+        Ok(Candle {
+            trade_count: Some(*count),
+            vwap: Some(amount("vwap", vwap)?).filter(|_| *count > 0),
+            ..Candle::new(minute, prices, amount("volume", volume)?)
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::{Message, Record};
 use crate::book::Level;
 use crate::decimal::{Decimal, shortened};
-use crate::time::Time;
+use crate::time::{Minute, Time};
 use crate::trade::{LineError, Side, Symbol, Trade, field_error};
 
 /// Zeros that an exponent may add: more digits than any number here may have.
@@ -74,7 +74,11 @@ pub(super) fn number<'a>(
     field: &'static str,
     token: &'a RawValue,
 ) -> Result<Cow<'a, str>, LineError> {
-    let text = token.get();
+    plain(field, token.get())
+}
+
+/// The same of a number in a file.
+pub(super) fn plain<'a>(field: &'static str, text: &'a str) -> Result<Cow<'a, str>, LineError> {
     if !text.starts_with(|first: char| first.is_ascii_digit() || first == '-') {
         return Err(field_error(field, format!("{:?} is not a number", shortened(text))));
     }
@@ -113,6 +117,37 @@ pub(super) fn optional(
     let Some(token) = token.filter(|token| token.get() != "null") else { return Ok(None) };
     let text = number(field, token)?;
     Decimal::from_signed(&text).map(Some).map_err(|why| field_error(field, why))
+}
+
+/// A price or a volume of a candle, which may be zero.
+pub(super) fn amount(field: &'static str, text: &str) -> Result<Decimal, LineError> {
+    text.parse().map_err(|why| field_error(field, why))
+}
+
+/// Open, high, low and close of a candle that tells them as texts.
+pub(super) fn prices(texts: [&str; 4]) -> Result<[Decimal; 4], LineError> {
+    let [open, high, low, close] = texts;
+    Ok([amount("open", open)?, amount("high", high)?, amount("low", low)?, amount("close", close)?])
+}
+
+/// The minute that opens at a time.
+pub(super) fn opening(time: Time) -> Result<Minute, LineError> {
+    let minute = time.minute();
+    if minute.start() != time {
+        return Err(field_error("time", format!("{time} is not the start of a minute")));
+    }
+    Ok(minute)
+}
+
+/// The first columns of a row of a file; nothing in such files is quoted.
+pub(super) fn columns<const N: usize>(row: &str) -> Result<[&str; N], LineError> {
+    let mut columns = row.split(',');
+    let mut found = [""; N];
+    for (at, column) in found.iter_mut().enumerate() {
+        let why = || field_error("row", format!("has {at} columns, not {N} or more"));
+        *column = columns.next().ok_or_else(why)?;
+    }
+    Ok(found)
 }
 
 /// Levels of `["price","size"]` pairs.

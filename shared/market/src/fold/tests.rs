@@ -252,3 +252,21 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn two_sources_that_cut_a_time_at_different_digits_tell_one_trade() {
+    let live = trade(1, 1, 1_000_007, "10", "1");
+    let told = |micros, source| Trade {
+        time: Time::from_micros(NOON + 1_000_007 + micros).expect("time"),
+        source,
+        ..live.clone()
+    };
+    let counts = |other: Trade| {
+        let bar = one(&[live.clone(), other]);
+        (bar.duplicate_count, bar.conflict_count)
+    };
+    assert_eq!(counts(told(1, Source::Rest)), (1, 0));
+    assert_eq!(counts(told(-7, Source::Archive)), (1, 0));
+    assert_eq!(counts(told(1_000, Source::Rest)), (0, 1));
+    assert_eq!(counts(told(1, Source::Ws)), (0, 1), "one source cuts at the same digits");
+}

@@ -1,6 +1,7 @@
 //! Binance's decoder on messages in the documented shapes.
 
 use super::*;
+use crate::decimal::Decimal;
 
 const AGG: &str = r#"{"e":"aggTrade","E":1700000000125,"s":"BTCUSDT","a":9,"p":"43000.01000000","q":"0.00123000","f":100,"l":105,"T":1700000000120,"m":false,"M":true}"#;
 const RAW: &str = r#"{"e":"trade","E":1700000000125,"s":"BTCUSDT","t":100,"p":"43000.01000000","q":"0.00123000","b":88,"a":50,"T":1700000000120,"m":true,"M":true}"#;
@@ -133,4 +134,60 @@ fn a_page_keeps_its_tombstones_ids_and_refuses_only_the_bad_record() {
         decode_page(&symbol, r#"{"code":-1121,"msg":"Invalid symbol."}"#, received(), Source::Rest)
             .is_err()
     );
+}
+
+#[test]
+fn a_files_rows_are_trades_in_either_unit_of_time() {
+    let symbol: Symbol = "BTCUSDT".parse().expect("symbol");
+    let read = |row: &str| decode_row(&symbol, row, received()).map_err(|error| error.to_string());
+    let trade = |row: &str| match read(row) {
+        Ok(Some(Found::Trade { page_id: Some(9), trade })) => trade,
+        other => panic!("{row}: {other:?}"),
+    };
+    const ROW: &str = "9,43000.01000000,0.00123000,100,105,1700000000120007,False,True";
+    let line = trade(ROW).to_string();
+    assert!(
+        line.contains(r#""time":1700000000120007,"side":"buy","price":"43000.01000000""#),
+        "{line}"
+    );
+    assert!(line.contains(r#""first_id":100,"last_id":105"#) && line.contains("archive"), "{line}");
+    let old = trade("9,43000.01000000,0.00123000,100,105,1700000000120,True,True");
+    assert_eq!((old.time.micros(), old.side), (1_700_000_000_120_000, Side::Sell));
+    let names =
+        "agg_trade_id,price,quantity,first_trade_id,last_trade_id,transact_time,is_buyer_maker";
+    assert_eq!(read(names), Ok(None));
+    let voided = "10,0.00000000,0.00000000,-1,-1,1650000000000,False,True";
+    assert_eq!(read(voided), Ok(Some(Found::Tombstone { page_id: 10 })));
+    for (from, to, expected) in [
+        (",False,True", "", "row: has 6 columns, not 7 or more"),
+        ("False", "F", "is_buyer_maker: is \"F\""),
+        ("43000.01000000", "-1", "price: \"-1\" is not a plain decimal"),
+        ("43000.01000000", "\"1\"", "price: \"\\\"1\\\"\" is not a number"),
+        ("1700000000120007", "17", "time: 17000 is no time"),
+    ] {
+        let error = read(&ROW.replace(from, to)).expect_err(to);
+        assert!(error.starts_with(expected), "{to}: {error}");
+    }
+}
+
+#[test]
+fn candles_keep_both_volumes_and_what_takers_bought() {
+    let body = r#"[[1700000040000,"43000.01","43000.05","42999.00","43000.02","1.500","1700000099999","64500.01","12","0.500","21500.00","0"]]"#;
+    assert!(decode_candles(body).is_err(), "the count is a number");
+    let body = body.replace(r#""12""#, "12").replace("1700000040000", "1700000040000000");
+    let candle = decode_candles(&body).expect("candles").remove(0);
+    assert_eq!(candle.minute.to_string(), "2023-11-14T22:14:00Z");
+    let text = |number: Option<Decimal>| number.expect("told").to_string();
+    assert_eq!(
+        (candle.low.to_string(), candle.close.to_string()),
+        ("42999".into(), "43000.02".into())
+    );
+    assert_eq!((candle.trade_count, text(candle.quote_volume)), (Some(12), "64500.01".into()));
+    assert_eq!(
+        (text(candle.buy_base_volume), text(candle.buy_quote_volume)),
+        ("0.5".into(), "21500".into())
+    );
+    let error =
+        decode_candles(&body.replace("1700000040000000", "1700000041000")).expect_err("off");
+    assert_eq!(error.to_string(), "time: 2023-11-14T22:14:01.000000Z is not the start of a minute");
 }

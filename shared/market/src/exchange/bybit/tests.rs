@@ -131,3 +131,49 @@ fn a_page_is_read_whatever_it_is_wrapped_in() {
     let limited = r#"{"retCode":10006,"retMsg":"Too many visits!","result":null}"#;
     assert_eq!(read(limited).expect_err("no page").to_string(), "retCode: 10006: Too many visits!");
 }
+
+#[test]
+fn a_linear_files_row_is_the_sockets_trade() {
+    let symbol: Symbol = "BTCUSDT".parse().expect("symbol");
+    let read = |row: &str| {
+        decode_row(Exchange::Bybit, &symbol, row, received()).map_err(|error| error.to_string())
+    };
+    const ROW: &str = "1700000000.1209,BTCUSDT,Sell,1e-3,43000.1,PlusTick,a9188a0a-82bc-50de-be60-03eedbe3cdd7,1.7e10,0.004,172.0004,0";
+    let Ok(Some(Found::Trade { page_id: None, trade })) = read(ROW) else { panic!("a trade") };
+    assert_eq!((trade.time.micros(), trade.side), (1_700_000_000_120_000, Side::Sell));
+    assert_eq!(trade.fill.size().to_string(), "0.001");
+    assert_eq!(trade.ids, Ids::opaque("a9188a0a-82bc-50de-be60-03eedbe3cdd7").expect("id"));
+    let names = "timestamp,symbol,side,size,price,tickDirection,trdMatchID,grossValue";
+    assert_eq!(read(names), Ok(None));
+    for (from, to, expected) in [
+        ("BTCUSDT", "ETHUSDT", "symbol: ETHUSDT is not the BTCUSDT asked for"),
+        ("Sell", "sell", "side: \"sell\" is neither \"Buy\" nor \"Sell\""),
+        ("1700000000.1209", "1700000000.12x", "timestamp: \"1700000000.12x\" is not a number"),
+    ] {
+        let error = read(&ROW.replacen(from, to, 1)).expect_err(to);
+        assert!(error.starts_with(expected), "{to}: {error}");
+    }
+}
+
+#[test]
+fn a_spot_files_rows_have_another_shape() {
+    let symbol: Symbol = "BTCUSDT".parse().expect("symbol");
+    let read = |row: &str| decode_row(Exchange::BybitSpot, &symbol, row, received());
+    assert!(matches!(read("id,timestamp,price,volume,side,rpi"), Ok(None)));
+    let found = read("1,1700000000120,43000.1,0.004,buy,0").expect("a row");
+    let Some(Found::Trade { trade, .. }) = found else { panic!("a trade") };
+    let expected = r#"{"exchange":"bybit-spot","symbol":"BTCUSDT","time":1700000000120000,"side":"buy","price":"43000.1","size":"0.004","id":"1","#;
+    assert!(trade.to_string().starts_with(expected), "{trade}");
+}
+
+#[test]
+fn candles_come_in_the_order_of_time() {
+    let body = r#"{"retCode":0,"retMsg":"OK","result":{"category":"linear","symbol":"BTCUSDT","list":[["1700000100000","2","2","2","2","0","0"],["1700000040000","1","3","0.5","2","7.035","458078.3588"]]}}"#;
+    let candles = decode_candles(body).expect("candles");
+    let minutes: Vec<_> = candles.iter().map(|candle| candle.minute.to_string()).collect();
+    assert_eq!(minutes, ["2023-11-14T22:14:00Z", "2023-11-14T22:15:00Z"]);
+    assert_eq!(candles[0].quote_volume.expect("turnover").to_string(), "458078.3588");
+    let refused = r#"{"retCode":10006,"retMsg":"Too many visits!","result":{}}"#;
+    let error = decode_candles(refused).expect_err("refused").to_string();
+    assert_eq!(error, "retCode: 10006: Too many visits!");
+}

@@ -96,3 +96,16 @@ fn a_page_has_the_makers_side_too() {
     let refused = r#"{"message":"NotFound"}"#;
     assert!(decode_page(&symbol, refused, received(), Source::Rest).is_err());
 }
+
+#[test]
+fn a_candle_tells_the_low_before_the_high_and_the_newest_first() {
+    let body = "[[1700000100,1,2,1.5,2,0.1],[1700000040,42999.5,43001,43000.01,43000.02,1.5e-3]]";
+    let candles = decode_candles(body).expect("candles");
+    let first = &candles[0];
+    assert_eq!(first.minute.to_string(), "2023-11-14T22:14:00Z");
+    let prices = [first.open, first.high, first.low, first.close].map(|price| price.to_string());
+    assert_eq!(prices, ["43000.01", "43001", "42999.5", "43000.02"]);
+    assert_eq!((first.base_volume.to_string(), first.quote_volume), ("0.0015".into(), None));
+    assert_eq!(candles.len(), 2);
+    assert!(decode_candles(r#"{"message":"NotFound"}"#).is_err());
+}

@@ -189,3 +189,16 @@ fn a_page_is_read_with_its_sequence_numbers() {
     let error = decode_page(&symbol, refused, received(), Source::Rest).expect_err("no page");
     assert_eq!(error.to_string(), r#"result: {"code":10028,"message":"too_many_requests"}"#);
 }
+
+#[test]
+fn candles_are_columns() {
+    let body = r#"{"jsonrpc":"2.0","result":{"ticks":[1700000040000,1700000100000],"open":[43000.5,1],"high":[43001.0,1],"low":[42999.0,1],"close":[43000.0,1],"volume":[0.5,0],"cost":[21500.0,0],"status":"ok"}}"#;
+    let candles = decode_candles(body).expect("candles");
+    assert_eq!(candles[0].minute.to_string(), "2023-11-14T22:14:00Z");
+    assert_eq!(candles[0].quote_volume.expect("cost").to_string(), "21500");
+    assert_eq!(candles[1].base_volume, Decimal::ZERO);
+    let error = decode_candles(&body.replace("[42999.0,1]", "[42999.0]")).expect_err("short");
+    assert_eq!(error.to_string(), "low: is shorter than ticks");
+    let refused = r#"{"error":{"code":11050,"message":"bad_request"}}"#;
+    assert!(decode_candles(refused).expect_err("refused").to_string().contains("bad_request"));
+}

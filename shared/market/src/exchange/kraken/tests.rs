@@ -117,10 +117,38 @@ fn a_page_is_read_by_its_texts_and_without_an_id_nothing_is() {
     assert!(PAGE[page[1].offset..].starts_with(page[1].text));
     for (body, expected) in [
         (r#"{"error":["EGeneral:Too many requests"]}"#, "error: EGeneral:Too many requests"),
-        (r#"{"error":[],"result":{"last":"1"}}"#, "result: does not hold the trades of one pair"),
-        (r#"{"error":[]}"#, "result: does not hold the trades of one pair"),
+        (r#"{"error":[],"result":{"last":"1"}}"#, "result: does not hold the rows of one pair"),
+        (r#"{"error":[]}"#, "result: does not hold the rows of one pair"),
     ] {
         let error = decode_page(&symbol, body, received(), Source::Rest).expect_err(body);
         assert_eq!(error.to_string(), expected);
     }
+}
+
+#[test]
+fn a_page_says_where_the_next_one_begins() {
+    assert_eq!(decode_cursor(PAGE).expect("last"), 1_700_000_000_120_007_123);
+    let without = r#"{"error":[],"result":{"XXBTZUSD":[]}}"#;
+    assert!(decode_cursor(without).expect_err("none").to_string().starts_with("last: "));
+}
+
+#[test]
+fn candles_end_with_the_last_closed_one() {
+    let body = r#"{"error":[],"result":{"XBTUSDT":[[1700000040,"1","3","0.5","2","1.66","1.5",7],[1700000100,"2","2","2","2","0.0","0.0",0],[1700000160,"9","9","9","9","9","9",9]],"last":1700000100}}"#;
+    let candles = decode_candles(body).expect("candles");
+    assert_eq!(candles.len(), 2);
+    assert_eq!(
+        (candles[0].trade_count, candles[0].vwap.expect("vwap").to_string()),
+        (Some(7), "1.66".into())
+    );
+    assert_eq!((candles[1].trade_count, candles[1].vwap), (Some(0), None));
+}
+
+#[test]
+fn rest_knows_the_older_names() {
+    let old =
+        |symbol: &str| Exchange::Kraken.rest_spelling(&symbol.parse().expect(symbol)).into_owned();
+    assert_eq!(old("BTC-USD"), "XBTUSD");
+    assert_eq!(old("DOGE-BTC"), "XDGXBT");
+    assert_eq!(old("ETH-EUR"), "ETHEUR");
 }

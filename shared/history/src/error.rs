@@ -1,0 +1,53 @@
+//! Why an exchange gave no answer, and whether it may give one later; decides nothing.
+
+use std::time::Duration;
+
+use market::LineError;
+
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    /// Asked for patience, again and again or for longer than anybody here waits.
+    #[error("{url} refuses for {} s: {why}", wait.as_secs())]
+    Throttled { url: String, wait: Duration, why: String },
+    #[error("{url}, asked {attempts} times: {why}")]
+    Unreachable { url: String, attempts: u32, why: String },
+    #[error("{url} answers {status}: {why}")]
+    Refused { url: String, status: u16, why: String },
+    #[error("{url} is not there")]
+    NotFound { url: String },
+    #[error("the answer of {url} has more than {limit} bytes")]
+    TooLarge { url: String, limit: usize },
+    #[error("the answer of {url} cannot be read: {why}")]
+    Unreadable { url: String, why: LineError },
+    #[error("the answer of {url} is a wrong page: {why}")]
+    WrongPage { url: String, why: String },
+    #[error("{what} are not to be had: {why}")]
+    Absent { what: String, why: String },
+    #[error("cannot make an HTTP client: {0}")]
+    Client(reqwest::Error),
+}
+
+impl HistoryError {
+    /// Whether the same question may be answered at another time.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            HistoryError::Throttled { .. }
+            | HistoryError::Unreachable { .. }
+            | HistoryError::NotFound { .. }
+            | HistoryError::Unreadable { .. }
+            | HistoryError::WrongPage { .. } => true,
+            HistoryError::Refused { .. }
+            | HistoryError::TooLarge { .. }
+            | HistoryError::Absent { .. }
+            | HistoryError::Client(_) => false,
+        }
+    }
+
+    /// How long the exchange wants to be left alone.
+    pub fn wait(&self) -> Option<Duration> {
+        match self {
+            HistoryError::Throttled { wait, .. } => Some(*wait),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What the exchanges answer of the past: pages of trades by id or by time, a day's files, and
+//! candles of a minute; politely. Reads no message itself, that is `market`'s, and writes nothing.
+//!
+//! * [`History`]: one exchange, asked within its limits.
+//! * [`Pages`]: trades as they come, a page at a time; never a whole day in memory.
+//! * [`HistoryError`]: why there is no answer, and whether there may be one later.
+
+mod candles;
+mod client;
+mod error;
+mod limits;
+mod walk;
+
+use std::time::Duration;
+
+use market::{Candle, Exchange, Minute, Symbol, Time};
+
+use client::Client;
+pub use error::HistoryError;
+pub use walk::Pages;
+
+/// Where an exchange is asked, and how long it is waited for. [`Places::of`] are its public ones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Places {
+    /// Base of the addresses of its REST interface.
+    pub rest: String,
+    /// The same for what is older than a day, where that is another one.
+    pub old: String,
+    /// The first pause before a request is made again; each further one may be twice as long.
+    pub pause: Duration,
+    /// The pause between two requests, for each unit of what they weigh; `None` is the exchange's.
+    pub pace: Option<Duration>,
+}
+
+impl Places {
+    pub fn of(exchange: Exchange) -> Places {
+        let limits = limits::of(exchange);
+        Places {
+            rest: limits.rest.to_owned(),
+            old: limits.old.to_owned(),
+            pause: limits::FIRST_PAUSE,
+            pace: None,
+        }
+    }
+
+    /// All of it at one address, and without waiting: for an exchange on this machine.
+    pub fn local(url: &str) -> Places {
+        let (pause, pace) = (Duration::from_millis(1), Some(Duration::ZERO));
+        Places { rest: url.to_owned(), old: url.to_owned(), pause, pace }
+    }
+}
+
+/// One exchange's past. Clones share its limits: whoever asks the same exchange clones it.
+#[derive(Debug, Clone)]
+pub struct History {
+    exchange: Exchange,
+    client: Client,
+    places: Places,
+}
+
+impl History {
+    pub fn new(exchange: Exchange, places: Places) -> Result<History, HistoryError> {
+        let client = Client::new(exchange, &places)?;
+        Ok(History { exchange, client, places })
+    }
+
+    pub fn exchange(&self) -> Exchange {
+        self.exchange
+    }
+
+    /// The trades that cover the raw ids from `first` to `last`. `since` is a time before which
+    /// none of them happened, such as that of the trade before them: exchanges whose pages go by
+    /// time or by another id are walked from there on.
+    ///
+    /// Each page is held against the ids that it must have; what an exchange does not have (any
+    /// more) is [`HistoryError::Absent`]. Bybit's ids prove nothing and name no page.
+    pub fn trades_between_ids(&self, symbol: &Symbol, first: u64, last: u64, since: Time) -> Pages {
+        Pages::between_ids(self, symbol, first, last, since)
+    }
+
+    /// The trades with `from <= time < to`, of which `to` is past. Of Bybit only the newest ones
+    /// can be had, and the pages begin with an error if those do not reach back to `from`.
+    pub fn trades_between(&self, symbol: &Symbol, from: Time, to: Time) -> Pages {
+        Pages::between(self, symbol, from, to)
+    }
+
+    /// The exchange's own candles with `from <= minute < to`, of which `to` is past, in the order
+    /// of time.
+    ///
+    /// Kraken has the last 720 minutes only, and answers later ones than were asked for if need be:
+    /// what is not there is not an error.
+    pub async fn candles(
+        &self,
+        symbol: &Symbol,
+        from: Minute,
+        to: Minute,
+    ) -> Result<Vec<Candle>, HistoryError> {
+        candles::load(self, symbol, from, to).await
+    }
+}
