@@ -134,7 +134,7 @@ impl Pipeline {
             address: listener.local_addr()?,
             caught_up: false,
             page: Part::start("the page", &all, |stop| {
-                http::serve(listener, query::router(store.clone()), stop)
+                http::serve(listener, query::router(store.clone(), None), stop)
             }),
             notifications: Part::start("the queue", &all, async move |stop| {
                 Ok(notifications.run(created, stop).await)
