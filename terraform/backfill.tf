@@ -24,7 +24,8 @@ module "backfill_queue" {
   window  = 0
   # The file of a day may appear hours after its end: a message comes again every hour and a half.
   attempts        = 12
-  alarms          = ["dlq-depth"]
+  alarms          = ["dlq-depth", "queue-age"]
+  age_alarm       = 24 * 3600
   alarm_topic_arn = aws_sns_topic.alarms.arn
 }
 

@@ -11,7 +11,7 @@ use tests::archive::publish_binance;
 use tests::bucket::Bucket;
 use tests::rest::RestExchange;
 use tests::runtime::Function;
-use tests::trades::{MINUTE, time, trade};
+use tests::trades::{MINUTE, trade};
 
 const TRADES: u64 = 1_000_000;
 /// 2024-11-20T00:00:00Z.
@@ -41,7 +41,8 @@ async fn main() {
     let event = json!({ "Records": [message] });
     println!("{:<34}{:>10}{:>14}", "a day of 1,000,000 trades", "seconds", "peak memory");
     for what in ["nothing of it is recorded", "all of it is recorded"] {
-        let mut function = Function::start("backfill", &environment).await.expect("it starts");
+        let function = Function::start("backfill", &environment).await.expect("it starts");
+        let mut function = function.within(TIMEOUT);
         let begin = Instant::now();
         let answer = function.invoke(&event).await;
         let took = begin.elapsed();

@@ -3,10 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use market::fold::SAME_TIME_MICROS;
 use market::{Decimal, Ids, Trade};
-
-/// Sources of one exchange cut a time at different digits; the fold takes such times for one.
-pub(crate) const SAME_TIME_MICROS: u64 = 1_000;
 
 /// The recorded trades of one symbol and of a minute or some, by what identifies them.
 #[derive(Debug, Default)]

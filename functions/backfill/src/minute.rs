@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use lake::{Lake, MinutePrefix, ObjectKey};
+use market::fold::SAME_TIME_MICROS;
 use market::{Day, Minute, Symbol, Trade};
 use tracing::warn;
 
-use crate::known::{Known, SAME_TIME_MICROS};
+use crate::known::Known;
 
 /// What came of a minute.
 #[derive(Debug, Clone, Copy, Default)]
