@@ -47,6 +47,7 @@ output "functions" {
   value = merge(
     {
       aggregate = module.aggregate.name
+      backfill  = module.backfill.name
       migrate   = module.migrate.name
       query     = module.query.name
     },

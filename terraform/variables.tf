@@ -176,6 +176,17 @@ variable "database_backup_days" {
   }
 }
 
+variable "backfill_memory" {
+  description = "Megabytes of the backfill function; a day of a million trades takes a part of 512."
+  type        = number
+  default     = 512
+
+  validation {
+    condition     = var.backfill_memory >= 256 && var.backfill_memory <= 10240
+    error_message = "backfill_memory: 256 to 10240 megabytes."
+  }
+}
+
 variable "aggregate_memory" {
   description = "Megabytes of the aggregate function; processors come with them, one whole at 1769."
   type        = number

@@ -28,6 +28,7 @@ fn each_crate_knows_only_what_it_may() {
         "store",
         "history",
         "aggregate",
+        "backfill",
         "land",
         "migrate",
         "query",
@@ -42,6 +43,11 @@ fn each_crate_knows_only_what_it_may() {
         ("history", &["history", "market"], &["sqlx", "aws_config", "rdkafka", "lambda_runtime"]),
         ("store", &["store", "market"], &["aws_config", "aws_sdk_s3", "rdkafka", "lambda_runtime"]),
         ("aggregate", &["aggregate", "lake", "store", "market"], &["rdkafka", "libsqlite3_sys"]),
+        (
+            "backfill",
+            &["backfill", "history", "lake", "market"],
+            &["sqlx", "rdkafka", "libsqlite3_sys"],
+        ),
         ("land", &["land", "lake", "market"], &["sqlx", "rdkafka", "libsqlite3_sys"]),
         ("migrate", &["migrate", "store", "market"], &["aws_sdk_s3", "rdkafka", "libsqlite3_sys"]),
         (

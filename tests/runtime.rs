@@ -2,13 +2,15 @@
 //! events. What the handlers do with them is tested elsewhere, without a process.
 
 use lake::MinutePrefix;
-use market::{Bar, Minute};
+use market::{Bar, Exchange, Minute};
 use serde_json::{Value, json};
 use store::Range;
+use tests::archive::publish_binance;
 use tests::bucket::{Bucket, environment};
 use tests::databases::Database;
+use tests::rest::RestExchange;
 use tests::runtime::{Function, example};
-use tests::trades::{NOON, name, symbol, time, trades};
+use tests::trades::{NOON, SECOND, name, symbol, time, trade, trades};
 
 fn with_database(
     mut environment: Vec<(&'static str, String)>,
@@ -54,6 +56,26 @@ async fn aggregate_folds_what_its_events_name_and_outlives_a_bad_one() {
     let error = function.invoke(&example(&unknown)).await.expect_err("not its bucket");
     let expected = "the event is of bucket \"elsewhere\", but BUCKET is \"tickfold\"";
     assert_eq!(error["errorMessage"], expected);
+}
+
+#[tokio::test]
+async fn backfill_fills_in_the_day_that_a_message_names() {
+    let bucket = Bucket::start().await;
+    let server = RestExchange::start(Exchange::Binance, vec![]).await;
+    // Noon of the example's day, which is over by every clock.
+    let noon = 1_732_104_000_000_000;
+    let day: Vec<_> = (0..300).map(|at| trade(100 + at, noon + at as i64 * SECOND)).collect();
+    publish_binance(&server, "2024-11-20".parse().expect("a day"), &day);
+    let mut environment = bucket.environment();
+    environment.push(("HISTORY_URL", server.url().to_owned()));
+    let mut function = Function::start("backfill", &environment).await.expect("it starts");
+    let event = example(include_str!("../events/backfill.json"));
+    let failed = json!({ "batchItemFailures": [{ "itemIdentifier": "not-json" }] });
+    for _ in 0..2 {
+        assert_eq!(function.invoke(&event).await, Ok(failed.clone()), "{}", function.log());
+        assert_eq!(bucket.below("raw").len(), 5, "five minutes, twice is once");
+    }
+    assert!(function.log().contains("the body names no exchange, symbol and day"));
 }
 
 #[tokio::test]
@@ -133,6 +155,7 @@ async fn a_function_without_its_environment_refuses_to_start() {
     all.push(("DATABASE_URL", "postgres://postgres@127.0.0.1:1/db".into()));
     for (function, wanted) in [
         ("aggregate", &["BUCKET", "DATABASE_URL"][..]),
+        ("backfill", &["BUCKET"]),
         ("land", &["BUCKET"]),
         ("query", &["DATABASE_URL"]),
     ] {
@@ -158,13 +181,13 @@ async fn a_function_without_its_environment_refuses_to_start() {
     }
     let mut wrong = all.clone();
     wrong.push(("S3_PATH_STYLE", "perhaps".into()));
-    for function in ["aggregate", "land"] {
+    for function in ["aggregate", "backfill", "land"] {
         let refused = Function::start(function, &wrong).await.err().expect("it ends");
         let said = "S3_PATH_STYLE is neither true nor false";
         assert!(refused.log.contains(said), "{function}: {}", refused.log);
     }
     // Its database and its bucket are another matter: they may be there in a moment.
-    for function in ["aggregate", "land", "query"] {
+    for function in ["aggregate", "backfill", "land", "query"] {
         Function::start(function, &all).await.expect("it starts");
     }
 }

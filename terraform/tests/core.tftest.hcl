@@ -42,6 +42,15 @@ run "by_default" {
   }
 
   assert {
+    condition = (
+      module.backfill_queue.visibility >= 6 * module.backfill.timeout
+      && toset(keys(aws_scheduler_schedule.backfill)) == toset(["binance-BTCUSDT", "binance-ETHUSDT"])
+      && strcontains(aws_scheduler_schedule.backfill["binance-BTCUSDT"].target[0].input, "\"symbol\":\"BTCUSDT\",\"before\":\"<aws.scheduler.scheduled-time>\"")
+    )
+    error_message = "Every night each symbol's day before is filled in, and one day once at a time."
+  }
+
+  assert {
     condition     = aws_vpc_endpoint.s3.route_table_ids == toset([aws_route_table.public.id, aws_route_table.private.id])
     error_message = "Without the endpoint in both tables S3 is reached by nobody inside, or for money."
   }
@@ -66,7 +75,7 @@ run "by_default" {
   }
 
   assert {
-    condition     = output.functions == { aggregate = "tickfold-aggregate", migrate = "tickfold-migrate", query = "tickfold-query" }
+    condition     = output.functions == { aggregate = "tickfold-aggregate", backfill = "tickfold-backfill", migrate = "tickfold-migrate", query = "tickfold-query" }
     error_message = "A function is called as its folder is."
   }
 }

@@ -28,6 +28,7 @@ run "none_of_it" {
     database_gigabytes    = { first = 10, most = 5 }
     database_backup_days  = 0
     aggregate_memory      = 64
+    backfill_memory       = 64
     aggregate_concurrency = 1
     query_memory          = 64
     query_concurrency     = 0
@@ -39,7 +40,7 @@ run "none_of_it" {
     var.name, var.region, var.zones, var.tags, var.artifacts_dir, var.network_cidr, var.log_days,
     var.stream, var.database_engine, var.api_auth,
     var.database_class, var.database_gigabytes, var.database_backup_days,
-    var.aggregate_memory, var.aggregate_concurrency, var.query_memory, var.query_concurrency,
+    var.aggregate_memory, var.backfill_memory, var.aggregate_concurrency, var.query_memory, var.query_concurrency,
     var.land_memory, var.api_rate,
   ]
 }

@@ -36,6 +36,7 @@ pub struct Function {
     events: mpsc::UnboundedSender<Event>,
     signs: mpsc::UnboundedReceiver<Sign>,
     invocations: u64,
+    deadline: Duration,
     server: AbortHandle,
 }
 
@@ -95,8 +96,16 @@ impl Function {
         }
         match program.ended() {
             Some(status) => Err(Refused { status, log: program.log() }),
-            None => Ok(Function { program, events, signs, invocations: 0, server }),
+            None => {
+                Ok(Function { program, events, signs, invocations: 0, deadline: DEADLINE, server })
+            }
         }
+    }
+
+    /// For what takes longer than other tests.
+    pub fn within(mut self, deadline: Duration) -> Function {
+        self.deadline = deadline;
+        self
     }
 
     /// The function's answer to an event, or the error that it reports instead.
@@ -126,7 +135,7 @@ impl Function {
                 }
             }
         };
-        let answer = timeout(DEADLINE, answer).await;
+        let answer = timeout(self.deadline, answer).await;
         answer.unwrap_or_else(|_| panic!("the function gives no answer:\n{}", self.program.log()))
     }
 

@@ -191,10 +191,10 @@ fn each_role_may_do_only_its_own() {
         let lands = stack.of_kind("aws_kinesis_stream").next().is_some();
         // `aggregate` is called for what is written to raw/: it would call itself without end.
         let writer = if lands { "land" } else { "aws_iam_role_policy.machine" };
-        check("s3:PutObject", &object("raw"), &[writer]);
+        check("s3:PutObject", &object("raw"), &[writer, "backfill"]);
         check("s3:PutObject", &object("dead"), &[writer]);
         check("s3:PutObject", &object("quarantine"), &["aggregate"]);
-        check("s3:GetObject", &object("raw"), &["aggregate"]);
+        check("s3:GetObject", &object("raw"), &["aggregate", "backfill"]);
         for never in ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObjectAcl"] {
             check(never, &object("raw"), &[]);
         }

@@ -73,44 +73,50 @@ impl Client {
         query: &[(&str, String)],
         weight: u32,
     ) -> Result<String, HistoryError> {
-        self.again(url, weight, async || self.attempt(url, query).await).await
+        for attempt in 1.. {
+            self.turn(weight).await;
+            match self.attempt(url, query).await {
+                Ok(body) => return Ok(body),
+                Err(failure) => self.after(failure, attempt, url).await?,
+            }
+        }
+        unreachable!("the last attempt returns")
     }
 
     /// A file, in pieces as they come; after `None` it comes from the beginning again.
     pub(crate) async fn download(
         &self,
         url: &str,
-        take: &mut impl FnMut(Option<&[u8]>) -> io::Result<()>,
+        take: &mut (impl FnMut(Option<&[u8]>) -> io::Result<()> + Send),
     ) -> Result<(), HistoryError> {
-        self.again(url, 1, async || self.pieces(url, take).await).await
-    }
-
-    async fn again<T>(
-        &self,
-        url: &str,
-        weight: u32,
-        mut ask: impl AsyncFnMut() -> Result<T, Failure>,
-    ) -> Result<T, HistoryError> {
         for attempt in 1.. {
-            self.turn(weight).await;
-            let (why, wait, throttled) = match ask().await {
-                Ok(answer) => return Ok(answer),
-                Err(Failure::Final(error)) => return Err(error),
-                Err(Failure::Passing { why, wait, throttled }) => (why, wait, throttled),
-            };
-            let url = url.to_owned();
-            let wait = wait.unwrap_or_else(|| self.backoff(attempt));
-            match (throttled, wait > MAX_WAIT || attempt == ATTEMPTS) {
-                (true, true) => return Err(HistoryError::Throttled { url, wait, why }),
-                (false, true) => {
-                    return Err(HistoryError::Unreachable { url, attempts: attempt, why });
-                }
-                // It means everybody who asks from here.
-                (true, false) => self.hold(wait).await,
-                (false, false) => sleep(wait).await,
+            self.turn(1).await;
+            match self.pieces(url, take).await {
+                Ok(()) => return Ok(()),
+                Err(failure) => self.after(failure, attempt, url).await?,
             }
         }
         unreachable!("the last attempt returns")
+    }
+
+    /// Waits until the next attempt may be made, if there is one.
+    async fn after(&self, failure: Failure, attempt: u32, url: &str) -> Result<(), HistoryError> {
+        let (why, wait, throttled) = match failure {
+            Failure::Final(error) => return Err(error),
+            Failure::Passing { why, wait, throttled } => (why, wait, throttled),
+        };
+        let url = url.to_owned();
+        let wait = wait.unwrap_or_else(|| self.backoff(attempt));
+        match (throttled, wait > MAX_WAIT || attempt == ATTEMPTS) {
+            (true, true) => return Err(HistoryError::Throttled { url, wait, why }),
+            (false, true) => {
+                return Err(HistoryError::Unreachable { url, attempts: attempt, why });
+            }
+            // It means everybody who asks from here.
+            (true, false) => self.hold(wait).await,
+            (false, false) => sleep(wait).await,
+        }
+        Ok(())
     }
 
     /// Waits until the next request may be made, and takes its place.
@@ -154,7 +160,7 @@ impl Client {
     async fn pieces(
         &self,
         url: &str,
-        take: &mut impl FnMut(Option<&[u8]>) -> io::Result<()>,
+        take: &mut (impl FnMut(Option<&[u8]>) -> io::Result<()> + Send),
     ) -> Result<(), Failure> {
         let no_room = |why| Failure::Final(HistoryError::NoRoom { url: url.to_owned(), why });
         let too_large = || {

@@ -114,3 +114,17 @@ impl History {
         candles::load(self, symbol, from, to).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever asks may do so on any thread: this has only to compile.
+    fn _all_of_it_is_send(history: &History, symbol: &Symbol, minute: Minute, day: Day) {
+        fn send(_: impl Send) {}
+        send(history.candles(symbol, minute, minute));
+        send(history.trades_of_day(symbol, day));
+        let mut pages = history.trades_between(symbol, minute.start(), minute.end());
+        send(pages.next());
+    }
+}

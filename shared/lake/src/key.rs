@@ -8,6 +8,7 @@
 //! dead/date=2026-11-20/{name}.ndjson.gz                                            of no known minute
 //! parquet/trades/exchange=binance/symbol=BTCUSDT/date=2026-11-20/trades.parquet    a day's trades, each once
 //! parquet/days/exchange=binance/date=2026-11-20.json                               what they were made of
+//! backfill/exchange=binance/symbol=BTCUSDT/date=2026-11-20.json                    what was filled in of a day
 //! ```
 
 use std::fmt;
@@ -180,6 +181,12 @@ impl DayKey {
     pub(crate) fn receipt(&self) -> String {
         format!("parquet/days/exchange={}/date={}.json", self.exchange, self.date())
     }
+
+    /// Where it stands what was filled in of a symbol's day.
+    pub(crate) fn filled(&self, symbol: &Symbol) -> String {
+        let (exchange, date) = (&self.exchange, self.date());
+        format!("backfill/exchange={exchange}/symbol={symbol}/date={date}.json")
+    }
 }
 
 impl fmt::Display for DayKey {
@@ -288,6 +295,10 @@ mod tests {
             "parquet/trades/exchange=binance/symbol=BTC-USD/date=2026-11-20/trades.parquet"
         );
         assert_eq!(day.receipt(), "parquet/days/exchange=binance/date=2026-11-20.json");
+        assert_eq!(
+            day.filled(&"BTC-USD".parse().expect("symbol")),
+            "backfill/exchange=binance/symbol=BTC-USD/date=2026-11-20.json"
+        );
         let strays = "quarantine/strays/trades/exchange=binance/date=2026-11-20/";
         assert_eq!(day.folder(Area::Strays, Kind::Trades), strays);
         assert_eq!(day.to_string(), "binance 2026-11-20");

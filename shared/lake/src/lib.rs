@@ -6,6 +6,7 @@
 //! * [`Lake`]: list, read and write, over S3.
 
 mod days;
+mod filled;
 pub mod key;
 pub mod lines;
 mod quarantine;

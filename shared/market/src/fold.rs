@@ -28,7 +28,7 @@ pub struct FoldError {
 /// The sources of one exchange cut a trade's time at different digits: Kraken's REST tells a float
 /// of some hundred nanoseconds, older files of Binance milliseconds. Told so close by two sources,
 /// it is one time.
-const SAME_TIME_MICROS: u64 = 1_000;
+pub const SAME_TIME_MICROS: u64 = 1_000;
 
 /// Trades on their way to bars.
 #[derive(Debug, Default)]

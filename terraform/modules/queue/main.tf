@@ -70,7 +70,7 @@ resource "aws_sqs_queue_redrive_allow_policy" "dead" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
-  for_each = local.alarms
+  for_each = { for name, alarm in local.alarms : name => alarm if contains(var.alarms, name) }
 
   alarm_name          = "${var.prefix}-${var.name}-${each.key}"
   alarm_description   = "${each.value.means} What to do: terraform/RUNBOOK.md, ${each.key}."

@@ -53,6 +53,18 @@ variable "attempts" {
   }
 }
 
+variable "alarms" {
+  description = "Which alarms the queue has: of messages that were given up, that wait long, that are many."
+  type        = set(string)
+  default     = ["dlq-depth", "queue-age", "queue-depth"]
+
+  # What is given up is lost if nobody hears of it.
+  validation {
+    condition     = contains(var.alarms, "dlq-depth") && length(setsubtract(var.alarms, ["dlq-depth", "queue-age", "queue-depth"])) == 0
+    error_message = "alarms: dlq-depth, and perhaps queue-age and queue-depth."
+  }
+}
+
 variable "age_alarm" {
   description = "Seconds that the oldest message may wait before there is an alarm."
   type        = number

@@ -1,0 +1,78 @@
+//! The `backfill` function: an exchange's own record of a day -> objects of what is not recorded;
+//! touches no row, and nothing that is there. The objects go the way of all objects.
+//!
+//! A day that was recorded whole gets no object, so none of its rows changes.
+
+mod day;
+mod event;
+mod known;
+mod minute;
+
+use aws_lambda_events::sqs::SqsBatchResponse;
+use chrono::Utc;
+use history::{History, Places};
+use lake::Lake;
+use market::Exchange;
+use tracing::{error, info};
+
+pub use day::{Report, Task, fill, filled};
+pub use event::Event;
+
+/// What the function works with, built once.
+#[derive(Debug, Clone)]
+pub struct App {
+    pub lake: Lake,
+    /// Where all exchanges are asked, instead of where each one is.
+    pub url: Option<String>,
+}
+
+/// Fills in what each message names. The answer names the messages to deliver again.
+pub async fn handle(app: &App, event: Event) -> SqsBatchResponse {
+    let mut response = SqsBatchResponse::default();
+    for message in &event.records {
+        let filled = match message.task() {
+            Ok(task) => fill_one(app, &task).await.map_err(|why| why.context(task.to_string())),
+            Err(why) => Err(why.context(format!("message {}", message.id))),
+        };
+        if let Err(why) = filled {
+            error!("will be retried: {why:#}");
+            response.add_failure(message.id.clone());
+        }
+    }
+    response
+}
+
+async fn fill_one(app: &App, task: &Task) -> anyhow::Result<()> {
+    check_past(task)?;
+    let history = history(task.exchange, app.url.as_deref())?;
+    let report = fill(&app.lake, &history, task, false, &|| ()).await?;
+    let Report { trades, minutes, trades_written, minutes_written, minutes_left, .. } = report;
+    info!(
+        figures = "backfilled",
+        trades,
+        minutes,
+        trades_written,
+        minutes_written,
+        minutes_left,
+        "{task}: {trades_written} of {trades} trades were not recorded, in {minutes_written} of \
+         {minutes} minutes"
+    );
+    Ok(())
+}
+
+/// One exchange's past, where it is or at an address that stands in for it.
+pub fn history(exchange: Exchange, url: Option<&str>) -> anyhow::Result<History> {
+    let places = url.map_or_else(|| Places::of(exchange), Places::local);
+    Ok(History::new(exchange, places)?)
+}
+
+/// A day that goes on is not the exchange's last word.
+pub fn check_past(task: &Task) -> anyhow::Result<()> {
+    let end = task.day.end().start();
+    anyhow::ensure!(
+        end.micros() <= Utc::now().timestamp_micros(),
+        "{} is not over yet: it ends at {end}",
+        task.day
+    );
+    Ok(())
+}
