@@ -3,6 +3,7 @@
 
 mod deliver;
 pub mod demo;
+pub mod doctor;
 pub mod fold;
 mod http;
 pub mod migrate;

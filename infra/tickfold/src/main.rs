@@ -15,6 +15,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Demo(tickfold::demo::Arguments),
+    Doctor(tickfold::doctor::Arguments),
     Fold(tickfold::fold::Arguments),
     Migrate(tickfold::migrate::Arguments),
     Serve(tickfold::serve::Arguments),
@@ -23,6 +24,7 @@ enum Command {
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Demo(arguments) => tickfold::demo::main(arguments),
+        Command::Doctor(arguments) => tickfold::doctor::main(&arguments),
         Command::Fold(arguments) => tickfold::fold::main(&arguments),
         Command::Migrate(arguments) => tickfold::migrate::main(&arguments),
         Command::Serve(arguments) => tickfold::serve::main(&arguments),
