@@ -27,7 +27,7 @@ async fn rows(store: &Store, of: &str) -> Vec<Bar> {
 async fn answer(store: &Store, of: &str) -> Vec<Value> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
-    let router = query::router(store.clone());
+    let router = query::router(store.clone(), None);
     tokio::spawn(async move { axum::serve(listener, router).await });
     let path =
         format!("/v1/bars?exchange=binance&symbol={of}&from=2019-01-01T00:00:00Z&limit=5000");
@@ -151,7 +151,7 @@ async fn a_recorded_session_across_midnight_is_contiguous() {
     assert_eq!((&answered[0]["first_id"], answered.len()), (&3_735_683_259_u64.into(), 12));
     assert_eq!(answered[11]["last_id"], 3_735_703_162_u64);
     for bar in &answered[1..11] {
-        assert_eq!(bar["complete"], true, "{}", bar["minute"]);
+        assert_eq!(bar["completeness"], "complete", "{}", bar["minute"]);
     }
 
     assert_eq!(refold(&replayed, Database::postgres().await.store(), &rows).await, rows);

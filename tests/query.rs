@@ -2,14 +2,19 @@
 
 use std::net::SocketAddr;
 
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use axum::routing::get;
 use futures_util::future::join_all;
-use market::{Bar, BookLine, Trade};
+use market::{Bar, BookLine, Gap, Trade};
+use query::Ingest;
 use reqwest::{Client, Response};
 use serde_json::Value;
-use store::Store;
+use store::{Outcome, Repair, Store};
 use tests::books::{book_bars, book_line, book_lines};
 use tests::databases::Database;
-use tests::trades::{MINUTE, NOON, trade, trades};
+use tests::trades::{MINUTE, NOON, SECOND, name, symbol, time, trade, trades};
 
 struct Server {
     address: SocketAddr,
@@ -18,9 +23,13 @@ struct Server {
 
 impl Server {
     async fn start(store: Store) -> Server {
+        Server::with(store, None).await
+    }
+
+    async fn with(store: Store, ingest: Option<Ingest>) -> Server {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        tokio::spawn(async move { axum::serve(listener, query::router(store)).await });
+        tokio::spawn(async move { axum::serve(listener, query::router(store, ingest)).await });
         Server { address, client: tests::http_client() }
     }
 
@@ -88,12 +97,13 @@ async fn a_bar_has_every_column_and_what_is_derived_of_it() {
             "quarantined_count": 0, "object_count": 1, "fingerprint": bar["fingerprint"],
             "updated_at": null,
             "base_volume": "0.00246", "quote_volume": "105.8060883", "volume_delta": "0.00246",
-            "vwap": "43010.605", "missing_before": 0, "missing_after": 0, "complete": true,
-            "final": bar["final"],
+            "vwap": "43010.605", "missing_before": 0, "missing_after": 0,
+            "completeness": bar["completeness"], "final": bar["final"],
         });
         assert_eq!(bar, expected, "{}", database.name);
         assert_eq!(page["next"], Value::Null);
-        assert!(bar["final"].is_boolean());
+        let settled = if bar["final"] == true { "complete" } else { "open" };
+        assert_eq!(bar["completeness"], settled);
     }
 }
 
@@ -147,8 +157,92 @@ async fn holes_are_told_on_both_sides_and_never_a_false_complete() {
     assert_eq!(told("missing_before"), json([None, Some(0), Some(2), Some(0)]));
     assert_eq!(told("missing_after"), json([Some(0), Some(2), Some(0), None]));
     assert_eq!(told("missing_count"), json([Some(0); 4]));
-    let complete = [Value::Null, false.into(), false.into(), Value::Null];
-    assert_eq!(told("complete"), complete, "the first and the last are not proved");
+    let told = told("completeness");
+    let expected = ["unknown", "gap", "gap", "open"].map(Value::from);
+    assert_eq!(told, expected, "the first and the last are not proved");
+}
+
+#[tokio::test]
+async fn gaps_are_told_with_what_came_of_filling_them() {
+    for database in Database::all().await {
+        // Minutes 0..=9, two ids each; 4 to 7 and 12 are lost, and 17 was, once.
+        let kept = trades(1, 20, 10).into_iter().enumerate();
+        let kept = kept.filter(|(at, _)| ![3, 4, 5, 6, 11].contains(at)).map(|(_, trade)| trade);
+        let server = with_rows(&database, kept.collect()).await;
+        let gap = |first: u64, last: u64, from: i64, to: i64| Gap {
+            exchange: name("binance"),
+            symbol: symbol("BTCUSDT"),
+            first_missing_id: first,
+            last_missing_id: last,
+            missing_count: last - first + 1,
+            from_time: time(NOON + from * SECOND),
+            to_time: time(NOON + to * SECOND),
+        };
+        let tried = Repair {
+            gap: gap(4, 7, 60, 210),
+            attempts: 3,
+            outcome: Outcome::Unfillable,
+            reason: Some("binance has no such ids".into()),
+            last_attempt: time(NOON + 600 * SECOND),
+            next_attempt: None,
+            throttled_until: None,
+        };
+        let filled = Repair {
+            gap: gap(17, 17, 450, 510),
+            outcome: Outcome::Filled,
+            reason: None,
+            attempts: 1,
+            ..tried.clone()
+        };
+        database.store().put_repairs(&[filled, tried]).await.expect("written");
+        let all = format!("{}&from=2026-11-20T12:00:00Z", BARS.replace("bars", "gaps"));
+        let page = server.json(&all).await;
+        let named = serde_json::json!({ "exchange": "binance", "symbol": "BTCUSDT" });
+        let told = |of: Value| -> Value {
+            let mut all = named.as_object().expect("an object").clone();
+            all.extend(of.as_object().expect("an object").clone());
+            all.into()
+        };
+        let expected = serde_json::json!({ "gaps": [
+            told(serde_json::json!({
+                "minute": "2026-11-20T12:03:00Z",
+                "first_missing_id": 4, "last_missing_id": 7, "missing_count": 4,
+                "from_time": "2026-11-20T12:01:00.000000Z",
+                "to_time": "2026-11-20T12:03:30.000000Z",
+                "state": "unfillable", "reason": "binance has no such ids", "attempts": 3,
+                "last_attempt": "2026-11-20T12:10:00.000000Z", "next_attempt": null,
+            })),
+            told(serde_json::json!({
+                "minute": "2026-11-20T12:06:00Z",
+                "first_missing_id": 12, "last_missing_id": 12, "missing_count": 1,
+                "from_time": "2026-11-20T12:05:00.000000Z",
+                "to_time": "2026-11-20T12:06:00.000000Z",
+                "state": "open", "reason": null, "attempts": 0,
+                "last_attempt": null, "next_attempt": null,
+            })),
+            told(serde_json::json!({
+                "minute": "2026-11-20T12:08:00Z",
+                "first_missing_id": 17, "last_missing_id": 17, "missing_count": 1,
+                "from_time": "2026-11-20T12:07:30.000000Z",
+                "to_time": "2026-11-20T12:08:30.000000Z",
+                "state": "filled", "reason": null, "attempts": 1,
+                "last_attempt": "2026-11-20T12:10:00.000000Z", "next_attempt": null,
+            })),
+        ], "next": null });
+        assert_eq!(page, expected, "{}", database.name);
+
+        let (mut walked, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = server.json(&format!("{all}&limit=1{cursor}")).await;
+            walked.extend(page["gaps"].as_array().expect("gaps").clone());
+            let Some(next) = page["next"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+        }
+        assert_eq!(Value::Array(walked), expected["gaps"], "{}", database.name);
+        let quiet = all.replace("12:00", "12:09");
+        assert_eq!(server.json(&quiet).await, serde_json::json!({ "gaps": [], "next": null }));
+        assert_eq!(server.problem(&all.replace("BTC", "ETH")).await.0, 404);
+    }
 }
 
 #[tokio::test]
@@ -261,6 +355,7 @@ async fn symbols_health_and_the_page() {
         let health = server.json("/v1/health").await;
         assert_eq!(health["last_time"], "2026-11-20T12:09:30.000000Z");
         assert!(health["data_age_seconds"].is_i64(), "{health}");
+        assert_eq!(health["live"], false);
 
         let page = server.get("/").await;
         let policy = page.headers()["content-security-policy"].to_str().expect("text");
@@ -279,8 +374,64 @@ async fn without_its_database_it_says_so_and_hides_how() {
     let server = Server::start(Store::connect(nowhere, 3).expect("URL")).await;
     let bars = format!("{BARS}&limit=1");
     let books = bars.replace("bars", "books");
-    let paths = [&*bars, &books, "/v1/symbols", "/v1/health"];
+    let gaps = bars.replace("bars", "gaps");
+    let paths = [&*bars, &books, &gaps, "/v1/symbols", "/v1/health"];
     for (status, _, detail) in join_all(paths.map(|path| server.problem(path))).await {
         assert_eq!((status, &*detail), (503, "the database did not answer; try again"));
+    }
+}
+
+/// Answers each request with what `answer` makes; returns its base.
+async fn other_ingest(answer: impl IntoResponse + Clone + Send + Sync + 'static) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let base = format!("http://{}", listener.local_addr().expect("an address"));
+    let router = Router::new().route("/live", get(async move || answer));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    base
+}
+
+fn nowhere() -> Store {
+    Store::connect("postgres://me@127.0.0.1:1/db", 1).expect("URL")
+}
+
+#[tokio::test]
+async fn the_live_state_is_passed_on_as_it_is_and_needs_no_database() {
+    // Neither its spaces nor its digits are query's.
+    let told = r#"{"symbols" : [{"bid":"43000.10"}], "odd": 1.10}"#;
+    let base = other_ingest(([("content-type", "text/odd")], told)).await;
+    let server = Server::with(nowhere(), Some(Ingest::at(&base).expect("a base"))).await;
+    let answer = server.get("/v1/live").await;
+    assert_eq!(
+        (answer.status().as_u16(), &answer.headers()["cache-control"]),
+        (200, &"no-store".parse().expect("a value"))
+    );
+    assert_eq!(answer.headers()["content-type"], "application/json");
+    assert_eq!(answer.text().await.expect("text"), told);
+}
+
+#[tokio::test]
+async fn without_an_ingest_the_route_says_what_to_set() {
+    let server = Server::start(nowhere()).await;
+    let (status, _, detail) = server.problem("/v1/live").await;
+    let expected =
+        "set LIVE_URL to where ingest listens (its INGEST_LISTEN), such as http://10.0.0.7:9101";
+    assert_eq!((status, &*detail), (404, expected));
+}
+
+#[tokio::test]
+async fn an_ingest_that_does_not_answer_well_is_a_problem() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let silent_base = format!("http://{}", silent.local_addr().expect("an address"));
+    for base in [
+        "http://127.0.0.1:1".to_owned(),
+        silent_base,
+        other_ingest((StatusCode::INTERNAL_SERVER_ERROR, "no clock")).await,
+        // Above all that a real one says.
+        other_ingest("x".repeat((4 << 20) + 1)).await,
+    ] {
+        let server = Server::with(nowhere(), Some(Ingest::at(&base).expect("a base"))).await;
+        let (status, _, detail) = server.problem("/v1/live").await;
+        let expected = "ingest, whose state it is, did not answer; try again";
+        assert_eq!((status, &*detail), (503, expected), "{base}");
     }
 }

@@ -1,5 +1,6 @@
 //! What the whole-pipeline tests share: private servers, made-up trades, recorded data; no test.
 
+pub mod archive;
 pub mod aws;
 pub mod binary;
 pub mod books;

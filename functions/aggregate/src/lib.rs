@@ -23,6 +23,8 @@ use tracing::error;
 pub use event::Event;
 use event::{Message, Notification};
 use figures::Figures;
+pub use fold::{Folded, Preview, fold_minute, preview};
+pub use rows::Folds;
 
 /// What the function works with, built once.
 #[derive(Debug, Clone)]

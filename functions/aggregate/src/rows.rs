@@ -5,8 +5,8 @@ use market::{Bar, BarKey, BookBar, BookFold, BookLine, Fold, FoldError, Time, Tr
 use store::Row;
 
 /// A line that is folded with the others of its minute.
-pub(crate) trait Folds: Line + Clone {
-    type Row: Row;
+pub trait Folds: Line + Clone + Send + Sync + 'static {
+    type Row: Row + Send + 'static;
 
     /// One row, or why there is none, for each symbol.
     fn rows(lines: Vec<Self>) -> Vec<Result<Self::Row, FoldError>>;
@@ -23,9 +23,9 @@ pub(crate) trait Folds: Line + Clone {
 }
 
 /// What of a row is not known from the lines that are folded.
-pub(crate) struct Counts<'a> {
-    pub(crate) quarantined: &'a mut u64,
-    pub(crate) objects: &'a mut u64,
+pub struct Counts<'a> {
+    pub quarantined: &'a mut u64,
+    pub objects: &'a mut u64,
 }
 
 impl Folds for Trade {

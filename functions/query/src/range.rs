@@ -13,8 +13,6 @@ const DEFAULT_LIMIT: u32 = 500;
 /// A row is about 800 bytes of JSON, and a function's answer may have 6 MB.
 const MAX_LIMIT: u32 = 5_000;
 const DEFAULT_MINUTES: i64 = 24 * 60;
-/// How long after its end a minute's trades may still be on their way.
-const GRACE_MINUTES: i64 = 5;
 
 /// The query of a request, each parameter as it was given.
 pub(crate) type Asked = Result<Query<Vec<(String, String)>>, QueryRejection>;
@@ -44,17 +42,18 @@ pub(crate) async fn find<R: InTime>(store: &Store, range: &Range) -> Result<Foun
     let behind = (rows.len() > range.limit as usize).then(|| rows.pop()).flatten();
     let next = behind.as_ref().and(rows.last()).map(|row| row.bar.minute());
     if rows.is_empty() {
-        let any = Range { from: Minute::MIN, to: Minute::MAX, limit: 1, ..range.clone() };
-        if store.rows::<R>(&any).await?.is_empty() {
-            return Err(Problem::unknown_symbol(R::NONE, &range.exchange, &range.symbol));
-        }
+        known::<R>(store, range).await?;
     }
     Ok(Found { rows, behind, next })
 }
 
-/// The grace is over: only a repair still changes the row.
-pub(crate) fn is_final(minute: Minute, now: Time) -> bool {
-    minute.plus(GRACE_MINUTES).end() <= now
+/// A symbol without any row at all is a problem.
+pub(crate) async fn known<R: InTime>(store: &Store, range: &Range) -> Result<(), Problem> {
+    let any = Range { from: Minute::MIN, to: Minute::MAX, limit: 1, ..range.clone() };
+    if store.rows::<R>(&any).await?.is_empty() {
+        return Err(Problem::unknown_symbol(R::NONE, &range.exchange, &range.symbol));
+    }
+    Ok(())
 }
 
 /// Reads the parameters; an unknown one is an error, since it would be passed over silently.

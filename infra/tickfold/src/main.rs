@@ -17,7 +17,9 @@ enum Command {
     Demo(tickfold::demo::Arguments),
     Doctor(tickfold::doctor::Arguments),
     Fold(tickfold::fold::Arguments),
+    Gaps(tickfold::gaps::Arguments),
     Migrate(tickfold::migrate::Arguments),
+    Rebuild(tickfold::rebuild::Arguments),
     Serve(tickfold::serve::Arguments),
 }
 
@@ -26,7 +28,9 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => tickfold::demo::main(arguments),
         Command::Doctor(arguments) => tickfold::doctor::main(&arguments),
         Command::Fold(arguments) => tickfold::fold::main(&arguments),
+        Command::Gaps(arguments) => tickfold::gaps::main(&arguments),
         Command::Migrate(arguments) => tickfold::migrate::main(&arguments),
+        Command::Rebuild(arguments) => tickfold::rebuild::main(&arguments),
         Command::Serve(arguments) => tickfold::serve::main(&arguments),
     }
 }

@@ -1,18 +1,20 @@
 //! The polite HTTP client: one request after the other within an exchange's limits, pauses that it
 //! asks for, bounded attempts; knows nothing of what it fetches.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use market::Exchange;
-use reqwest::header::{CONTENT_LENGTH, RETRY_AFTER};
+use reqwest::header::RETRY_AFTER;
 use reqwest::{Response, StatusCode};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::error::HistoryError;
 use crate::limits::{
-    ANSWER_BYTES, ANSWER_TIMEOUT, ATTEMPTS, BAN, CONNECT_TIMEOUT, FIRST_PAUSE, MAX_WAIT,
+    ANSWER_BYTES, ANSWER_TIMEOUT, ATTEMPTS, BAN, CONNECT_TIMEOUT, FILE_BYTES, FILE_TIMEOUT,
+    FIRST_PAUSE, MAX_WAIT,
 };
 use crate::{Places, limits};
 
@@ -71,10 +73,28 @@ impl Client {
         query: &[(&str, String)],
         weight: u32,
     ) -> Result<String, HistoryError> {
+        self.again(url, weight, async || self.attempt(url, query).await).await
+    }
+
+    /// A file, in pieces as they come; after `None` it comes from the beginning again.
+    pub(crate) async fn download(
+        &self,
+        url: &str,
+        take: &mut impl FnMut(Option<&[u8]>) -> io::Result<()>,
+    ) -> Result<(), HistoryError> {
+        self.again(url, 1, async || self.pieces(url, take).await).await
+    }
+
+    async fn again<T>(
+        &self,
+        url: &str,
+        weight: u32,
+        mut ask: impl AsyncFnMut() -> Result<T, Failure>,
+    ) -> Result<T, HistoryError> {
         for attempt in 1.. {
             self.turn(weight).await;
-            let (why, wait, throttled) = match self.attempt(url, query).await {
-                Ok(body) => return Ok(body),
+            let (why, wait, throttled) = match ask().await {
+                Ok(answer) => return Ok(answer),
                 Err(Failure::Final(error)) => return Err(error),
                 Err(Failure::Passing { why, wait, throttled }) => (why, wait, throttled),
             };
@@ -122,38 +142,73 @@ impl Client {
             Exchange::Binance => request.header(TIME_UNIT.0, TIME_UNIT.1),
             _ => request,
         };
-        let passing = |error: reqwest::Error| {
-            let why = chain(&error.without_url());
-            Failure::Passing { why, wait: None, throttled: false }
-        };
-        let answer = request.send().await.map_err(passing)?;
-        let status = answer.status();
-        let wait = retry_after(&answer);
-        if status == StatusCode::NOT_FOUND {
-            return Err(Failure::Final(HistoryError::NotFound { url: url.to_owned() }));
-        }
+        let answer = request.send().await.map_err(Failure::from)?;
+        let answer = accepted(answer, url).await?;
         let body = body(answer, url).await?;
-        match status.as_u16() {
-            200..300 => match too_many(self.exchange, &body) {
-                Some(why) => Err(Failure::Passing { why, wait: None, throttled: true }),
-                None => Ok(body),
-            },
-            429 => Err(Failure::Passing { why: reason(status, &body), wait, throttled: true }),
-            // Binance bans with 418, its firewall and Bybit with 403: each further request makes
-            // it longer.
-            403 | 418 => Err(Failure::Final(HistoryError::Throttled {
-                url: url.to_owned(),
-                wait: wait.unwrap_or(BAN),
-                why: reason(status, &body),
-            })),
-            408 | 500.. => {
-                Err(Failure::Passing { why: reason(status, &body), wait, throttled: false })
+        match too_many(self.exchange, &body) {
+            Some(why) => Err(Failure::Passing { why, wait: None, throttled: true }),
+            None => Ok(body),
+        }
+    }
+
+    async fn pieces(
+        &self,
+        url: &str,
+        take: &mut impl FnMut(Option<&[u8]>) -> io::Result<()>,
+    ) -> Result<(), Failure> {
+        let no_room = |why| Failure::Final(HistoryError::NoRoom { url: url.to_owned(), why });
+        let too_large = || {
+            let limit = FILE_BYTES;
+            Failure::Final(HistoryError::TooLarge { url: url.to_owned(), limit })
+        };
+        take(None).map_err(no_room)?;
+        let request = self.http.get(url).timeout(FILE_TIMEOUT);
+        let mut answer = accepted(request.send().await.map_err(Failure::from)?, url).await?;
+        if answer.content_length().is_some_and(|length| length > FILE_BYTES) {
+            return Err(too_large());
+        }
+        let mut length = 0;
+        while let Some(chunk) = answer.chunk().await.map_err(Failure::from)? {
+            length += chunk.len() as u64;
+            if length > FILE_BYTES {
+                return Err(too_large());
             }
-            _ => {
-                let (url, why) = (url.to_owned(), reason(status, &body));
-                let status = status.as_u16();
-                Err(Failure::Final(HistoryError::Refused { url, status, why }))
-            }
+            take(Some(&chunk)).map_err(no_room)?;
+        }
+        Ok(())
+    }
+}
+
+impl From<reqwest::Error> for Failure {
+    fn from(error: reqwest::Error) -> Failure {
+        Failure::Passing { why: chain(&error.without_url()), wait: None, throttled: false }
+    }
+}
+
+/// The answer, if it is one to the question.
+async fn accepted(answer: Response, url: &str) -> Result<Response, Failure> {
+    let (status, wait) = (answer.status(), retry_after(&answer));
+    if status.is_success() {
+        return Ok(answer);
+    }
+    if status == StatusCode::NOT_FOUND {
+        return Err(Failure::Final(HistoryError::NotFound { url: url.to_owned() }));
+    }
+    let body = body(answer, url).await?;
+    match status.as_u16() {
+        429 => Err(Failure::Passing { why: reason(status, &body), wait, throttled: true }),
+        // Binance bans with 418, its firewall and Bybit with 403: each further request makes
+        // it longer.
+        403 | 418 => Err(Failure::Final(HistoryError::Throttled {
+            url: url.to_owned(),
+            wait: wait.unwrap_or(BAN),
+            why: reason(status, &body),
+        })),
+        408 | 500.. => Err(Failure::Passing { why: reason(status, &body), wait, throttled: false }),
+        _ => {
+            let (url, why) = (url.to_owned(), reason(status, &body));
+            let status = status.as_u16();
+            Err(Failure::Final(HistoryError::Refused { url, status, why }))
         }
     }
 }
@@ -162,22 +217,23 @@ impl Client {
 async fn body(mut answer: Response, url: &str) -> Result<String, Failure> {
     let too_large =
         || Failure::Final(HistoryError::TooLarge { url: url.to_owned(), limit: ANSWER_BYTES });
-    let passing = |why| Failure::Passing { why, wait: None, throttled: false };
-    let said = answer.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-    let said = said.and_then(|length| length.parse::<usize>().ok());
-    if said.is_some_and(|length| length > ANSWER_BYTES) {
+    if answer.content_length().is_some_and(|length| length > ANSWER_BYTES) {
         return Err(too_large());
     }
     let mut body = Vec::new();
     loop {
-        let chunk = answer.chunk().await;
-        match chunk.map_err(|error| passing(chain(&error.without_url())))? {
-            Some(chunk) if body.len() + chunk.len() > ANSWER_BYTES => return Err(too_large()),
+        match answer.chunk().await.map_err(Failure::from)? {
+            Some(chunk) if (body.len() + chunk.len()) as u64 > ANSWER_BYTES => {
+                return Err(too_large());
+            }
             Some(chunk) => body.extend_from_slice(&chunk),
             None => break,
         }
     }
-    String::from_utf8(body).map_err(|_| passing("the answer is not UTF-8".to_owned()))
+    String::from_utf8(body).map_err(|_| {
+        let why = "the answer is not UTF-8".to_owned();
+        Failure::Passing { why, wait: None, throttled: false }
+    })
 }
 
 /// Two exchanges say so with status 200.

@@ -16,11 +16,17 @@ pub enum HistoryError {
     #[error("{url} is not there")]
     NotFound { url: String },
     #[error("the answer of {url} has more than {limit} bytes")]
-    TooLarge { url: String, limit: usize },
+    TooLarge { url: String, limit: u64 },
     #[error("the answer of {url} cannot be read: {why}")]
     Unreadable { url: String, why: LineError },
     #[error("the answer of {url} is a wrong page: {why}")]
     WrongPage { url: String, why: String },
+    #[error("{url} is not what its checksum says: it has {found}, and {expected} was published")]
+    Checksum { url: String, found: String, expected: String },
+    #[error("{url} is broken: {why}")]
+    Broken { url: String, why: String },
+    #[error("no room for {url} in the temporary folder: {why}")]
+    NoRoom { url: String, why: std::io::Error },
     #[error("{what} are not to be had: {why}")]
     Absent { what: String, why: String },
     #[error("cannot make an HTTP client: {0}")]
@@ -35,6 +41,10 @@ impl HistoryError {
             | HistoryError::Unreachable { .. }
             | HistoryError::NotFound { .. }
             | HistoryError::Unreadable { .. }
+            // Files are replaced, and then their checksums are.
+            | HistoryError::Checksum { .. }
+            | HistoryError::Broken { .. }
+            | HistoryError::NoRoom { .. }
             | HistoryError::WrongPage { .. } => true,
             HistoryError::Refused { .. }
             | HistoryError::TooLarge { .. }

@@ -5,6 +5,7 @@
 //! * [`Pages`]: trades as they come, a page at a time; never a whole day in memory.
 //! * [`HistoryError`]: why there is no answer, and whether there may be one later.
 
+mod archive;
 mod candles;
 mod client;
 mod error;
@@ -13,8 +14,9 @@ mod walk;
 
 use std::time::Duration;
 
-use market::{Candle, Exchange, Minute, Symbol, Time};
+use market::{Candle, Day, Exchange, Minute, Symbol, Time};
 
+pub use archive::{DayTrades, Evidence};
 use client::Client;
 pub use error::HistoryError;
 pub use walk::Pages;
@@ -26,6 +28,8 @@ pub struct Places {
     pub rest: String,
     /// The same for what is older than a day, where that is another one.
     pub old: String,
+    /// The same for the files of days; where none are published it is not asked.
+    pub archive: String,
     /// The first pause before a request is made again; each further one may be twice as long.
     pub pause: Duration,
     /// The pause between two requests, for each unit of what they weigh; `None` is the exchange's.
@@ -38,6 +42,7 @@ impl Places {
         Places {
             rest: limits.rest.to_owned(),
             old: limits.old.to_owned(),
+            archive: limits.archive.to_owned(),
             pause: limits::FIRST_PAUSE,
             pace: None,
         }
@@ -46,7 +51,8 @@ impl Places {
     /// All of it at one address, and without waiting: for an exchange on this machine.
     pub fn local(url: &str) -> Places {
         let (pause, pace) = (Duration::from_millis(1), Some(Duration::ZERO));
-        Places { rest: url.to_owned(), old: url.to_owned(), pause, pace }
+        let url = url.to_owned();
+        Places { rest: url.clone(), old: url.clone(), archive: url, pause, pace }
     }
 }
 
@@ -82,6 +88,16 @@ impl History {
     /// can be had, and the pages begin with an error if those do not reach back to `from`.
     pub fn trades_between(&self, symbol: &Symbol, from: Time, to: Time) -> Pages {
         Pages::between(self, symbol, from, to)
+    }
+
+    /// All trades of a UTC day that is past: of its file, where the exchange publishes such, which
+    /// is loaded whole and read through before the first trade is given; of its pages elsewhere.
+    pub async fn trades_of_day(
+        &self,
+        symbol: &Symbol,
+        day: Day,
+    ) -> Result<DayTrades, HistoryError> {
+        archive::open(self, symbol, day).await
     }
 
     /// The exchange's own candles with `from <= minute < to`, of which `to` is past, in the order

@@ -27,11 +27,19 @@ pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// For one answer; a page has some hundred kilobytes.
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// A page of 1000 trades has 200 KB at most, one of candles less.
-pub(crate) const ANSWER_BYTES: usize = 8 << 20;
+pub(crate) const ANSWER_BYTES: u64 = 8 << 20;
+
+/// For a whole file, of some tens of megabytes.
+pub(crate) const FILE_TIMEOUT: Duration = Duration::from_secs(300);
+/// What a day's file may have: a Lambda's own disk has 512 MB, and the busiest days of the busiest
+/// symbols have had some 100 MB.
+pub(crate) const FILE_BYTES: u64 = 400 << 20;
 
 pub(crate) struct Limits {
     pub(crate) rest: &'static str,
     pub(crate) old: &'static str,
+    /// Empty where no files are published.
+    pub(crate) archive: &'static str,
     /// Between two requests, for each unit of weight.
     pub(crate) pace: Duration,
     /// What a page of trades and one of candles weigh.
@@ -46,6 +54,7 @@ pub(crate) fn of(exchange: Exchange) -> Limits {
     let one = Limits {
         rest: "",
         old: "",
+        archive: "",
         pace: Duration::ZERO,
         trades: 1,
         candles: 1,
@@ -56,6 +65,7 @@ pub(crate) fn of(exchange: Exchange) -> Limits {
         Exchange::Binance => Limits {
             rest: "https://data-api.binance.vision",
             old: "https://data-api.binance.vision",
+            archive: "https://data.binance.vision",
             pace: Duration::from_millis(20),
             trades: 4,
             candles: 2,
@@ -64,6 +74,7 @@ pub(crate) fn of(exchange: Exchange) -> Limits {
         Exchange::Bybit => Limits {
             rest: "https://api.bybit.com",
             old: "https://api.bybit.com",
+            archive: "https://public.bybit.com",
             pace: Duration::from_millis(50),
             ..one
         },

@@ -6,16 +6,20 @@
 //! quarantine/strays/trades/exchange=../date=../minute=../{name}.ndjson.gz          right line, wrong object
 //! quarantine/lines/trades/exchange=../date=../minute=../{name}.ndjson.gz           refused lines
 //! dead/date=2026-11-20/{name}.ndjson.gz                                            of no known minute
+//! parquet/trades/exchange=binance/symbol=BTCUSDT/date=2026-11-20/trades.parquet    a day's trades, each once
+//! parquet/days/exchange=binance/date=2026-11-20.json                               what they were made of
 //! ```
 
 use std::fmt;
 use std::str::FromStr;
 
-use market::{ExchangeName, Minute};
+use market::{ExchangeName, Minute, Symbol};
 
 const SUFFIX: &str = ".ndjson.gz";
 /// Prefix and suffix of the keys that the bucket is to notify `aggregate` of.
 pub const EVENT_FILTER: (&str, &str) = ("raw/", SUFFIX);
+/// The folder that readers of Parquet are pointed at.
+pub const PARQUET: &str = "parquet/trades/";
 /// S3 allows 1024 bytes a key; the folders take at most 120 of them.
 const MAX_NAME: usize = 200;
 
@@ -32,6 +36,8 @@ pub enum Area {
 
 impl Area {
     const ALL: [Area; 3] = [Area::Raw, Area::Strays, Area::RefusedLines];
+    /// What rows are made of.
+    pub(crate) const OF_ROWS: [Area; 2] = [Area::Raw, Area::Strays];
 
     fn as_str(self) -> &'static str {
         match self {
@@ -60,6 +66,17 @@ impl Kind {
     }
 }
 
+/// The folder that holds a folder for each exchange.
+pub(crate) fn exchanges(area: Area, kind: Kind) -> String {
+    format!("{}/{}/", area.as_str(), kind.as_str())
+}
+
+/// The exchange whose folder this is.
+pub(crate) fn exchange_of(folder: &str) -> Option<ExchangeName> {
+    let (_, name) = folder.strip_suffix('/')?.rsplit_once('/')?;
+    name.strip_prefix("exchange=")?.parse().ok()
+}
+
 /// The folder of one exchange and minute. Prints with its trailing slash.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MinutePrefix {
@@ -81,6 +98,19 @@ impl MinutePrefix {
     /// The same exchange and minute in another area.
     pub fn within(&self, area: Area) -> MinutePrefix {
         MinutePrefix { area, ..self.clone() }
+    }
+
+    /// The folder of the minute's day, which holds a folder for each minute.
+    pub(crate) fn day(&self) -> String {
+        let minute = self.to_string();
+        let (day, _) = minute.split_once("minute=").expect("a minute's folder has a name");
+        day.to_owned()
+    }
+
+    /// The minute whose folder this is, below the folder of this one's day.
+    pub(crate) fn minute_of(&self, folder: &str) -> Option<Minute> {
+        let clock = folder.strip_prefix(&self.day())?.strip_prefix("minute=")?.strip_suffix('/')?;
+        Minute::from_date_and_clock(&self.minute.date_and_clock().0, clock)
     }
 
     pub fn object(&self, name: &str) -> Result<ObjectKey, KeyError> {
@@ -109,6 +139,52 @@ impl fmt::Display for MinutePrefix {
         let (date, clock) = self.minute.date_and_clock();
         let (area, kind) = (self.area.as_str(), self.kind.as_str());
         write!(out, "{area}/{kind}/exchange={}/date={date}/minute={clock}/", self.exchange)
+    }
+}
+
+/// A day of one exchange.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DayKey {
+    pub exchange: ExchangeName,
+    /// Its first minute.
+    midnight: Minute,
+}
+
+impl DayKey {
+    /// The day that holds a minute.
+    pub fn of(exchange: ExchangeName, minute: Minute) -> DayKey {
+        DayKey { exchange, midnight: minute.midnight() }
+    }
+
+    pub fn midnight(&self) -> Minute {
+        self.midnight
+    }
+
+    /// `2026-11-20`.
+    pub fn date(&self) -> String {
+        self.midnight.date_and_clock().0
+    }
+
+    /// The folder of what lies in an area of this day.
+    pub(crate) fn folder(&self, area: Area, kind: Kind) -> String {
+        MinutePrefix::raw(kind, self.exchange.clone(), self.midnight).within(area).day()
+    }
+
+    /// Where a symbol's trades of the day lie as Parquet.
+    pub(crate) fn parquet(&self, symbol: &Symbol) -> String {
+        let (exchange, date) = (&self.exchange, self.date());
+        format!("{PARQUET}exchange={exchange}/symbol={symbol}/date={date}/trades.parquet")
+    }
+
+    /// Where it stands what they were made of: not among the trades, whose readers read all files.
+    pub(crate) fn receipt(&self) -> String {
+        format!("parquet/days/exchange={}/date={}.json", self.exchange, self.date())
+    }
+}
+
+impl fmt::Display for DayKey {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} {}", self.exchange, self.date())
     }
 }
 
@@ -183,6 +259,38 @@ mod tests {
             key.prefix.within(Area::Strays).to_string(),
             "quarantine/strays/trades/exchange=binance/date=2026-11-20/minute=1201/"
         );
+    }
+
+    #[test]
+    fn folders_tell_their_exchange_and_minute() {
+        let key = KEY.parse::<ObjectKey>().expect("key");
+        assert_eq!(exchanges(Area::Strays, Kind::Books), "quarantine/strays/books/");
+        let exchange = exchange_of("raw/trades/exchange=binance/");
+        assert_eq!(exchange.as_ref(), Some(&key.prefix.exchange));
+        for foreign in ["raw/trades/", "raw/trades/exchange=Binance/", "exchange=binance"] {
+            assert_eq!(exchange_of(foreign), None, "{foreign}");
+        }
+        let day = key.prefix.day();
+        assert_eq!(day, "raw/trades/exchange=binance/date=2026-11-20/");
+        let minute = |folder: &str| key.prefix.minute_of(&format!("{day}{folder}"));
+        assert_eq!(minute("minute=2359/"), Some(key.prefix.minute.midnight().plus(1_439)));
+        for foreign in ["minute=2400/", "minute=1201", "1201/", "minute=1201/a/"] {
+            assert_eq!(minute(foreign), None, "{foreign}");
+        }
+    }
+
+    #[test]
+    fn a_day_has_a_folder_for_each_symbol_and_a_receipt() {
+        let key = KEY.parse::<ObjectKey>().expect("key");
+        let day = DayKey::of(key.prefix.exchange, key.prefix.minute);
+        assert_eq!(
+            day.parquet(&"BTC-USD".parse().expect("symbol")),
+            "parquet/trades/exchange=binance/symbol=BTC-USD/date=2026-11-20/trades.parquet"
+        );
+        assert_eq!(day.receipt(), "parquet/days/exchange=binance/date=2026-11-20.json");
+        let strays = "quarantine/strays/trades/exchange=binance/date=2026-11-20/";
+        assert_eq!(day.folder(Area::Strays, Kind::Trades), strays);
+        assert_eq!(day.to_string(), "binance 2026-11-20");
     }
 
     #[test]

@@ -5,12 +5,13 @@
 //! * [`lines`]: an object's bytes -> its lines and what is refused, within limits.
 //! * [`Lake`]: list, read and write, over S3.
 
+mod days;
 pub mod key;
 pub mod lines;
 mod quarantine;
 mod s3;
 
-pub use key::{Area, Kind, MinutePrefix, ObjectKey};
+pub use key::{Area, DayKey, Kind, MinutePrefix, ObjectKey};
 pub use lines::{Limits, Line, Refusal, Unreadable};
 pub use quarantine::DeadLine;
 pub use s3::{Lake, LakeError, MinuteRead, client_from_env};

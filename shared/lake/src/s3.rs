@@ -1,12 +1,16 @@
 //! List, read and write over S3; what a line is, `lines` knows, and where it lies, `key`.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::DisplayErrorContext;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
+use market::time::MINUTES_PER_DAY;
+use market::{ExchangeName, Minute};
 
-use crate::key::{self, Area, KeyError, MinutePrefix, ObjectKey};
+use crate::key::{self, Area, KeyError, Kind, MinutePrefix, ObjectKey};
 use crate::lines::{self, Limits, Line, Refusal, Unreadable};
 use crate::quarantine::{self, DeadLine};
 
@@ -47,8 +51,8 @@ pub struct MinuteRead<L> {
 /// One bucket.
 #[derive(Debug, Clone)]
 pub struct Lake {
-    client: Client,
-    bucket: String,
+    pub(crate) client: Client,
+    pub(crate) bucket: String,
     limits: Limits,
 }
 
@@ -82,6 +86,15 @@ impl Lake {
         debug_assert_eq!(minute.kind, L::KIND, "lines are read as what they are");
         let mut keys = self.list(minute).await?;
         keys.extend(self.list(&minute.within(Area::Strays)).await?);
+        self.read_objects(minute, keys).await
+    }
+
+    /// The same of objects that are known already: all that a listing showed of the minute.
+    pub async fn read_objects<L: Line>(
+        &self,
+        minute: &MinutePrefix,
+        keys: Vec<ObjectKey>,
+    ) -> Result<MinuteRead<L>, LakeError> {
         let mut read = MinuteRead::of(keys.len() as u64);
         let mut objects = stream::iter(keys)
             .map(|key| async move {
@@ -96,6 +109,54 @@ impl Lake {
             }
         }
         Ok(read)
+    }
+
+    /// The exchanges that objects of a kind lie here of.
+    pub async fn exchanges(&self, kind: Kind) -> Result<BTreeSet<ExchangeName>, LakeError> {
+        let mut exchanges = BTreeSet::new();
+        for area in Area::OF_ROWS {
+            let folders = self.folders(&key::exchanges(area, kind)).await?;
+            exchanges.extend(folders.iter().filter_map(|folder| key::exchange_of(folder)));
+        }
+        Ok(exchanges)
+    }
+
+    /// The minutes from `from` until before `to` that objects lie here of, strays included. Lists
+    /// folders, not objects: two requests or so for each day.
+    pub async fn minutes(
+        &self,
+        kind: Kind,
+        exchange: &ExchangeName,
+        from: Minute,
+        to: Minute,
+    ) -> Result<BTreeSet<Minute>, LakeError> {
+        let mut minutes = BTreeSet::new();
+        let mut day = from.midnight();
+        while day < to {
+            for area in Area::OF_ROWS {
+                let first = MinutePrefix::raw(kind, exchange.clone(), day).within(area);
+                let folders = self.folders(&first.day()).await?;
+                minutes.extend(folders.iter().filter_map(|folder| first.minute_of(folder)));
+            }
+            day = day.plus(MINUTES_PER_DAY);
+        }
+        minutes.retain(|minute| (from..to).contains(minute));
+        Ok(minutes)
+    }
+
+    /// Whether an object's strays have been copied to this minute of theirs.
+    pub async fn has_strays(
+        &self,
+        home: &MinutePrefix,
+        object: &ObjectKey,
+    ) -> Result<bool, LakeError> {
+        let key = stray(home, object)?.to_string();
+        let asked = self.client.head_object().bucket(&self.bucket).key(&key).send().await;
+        match asked {
+            Ok(_) => Ok(true),
+            Err(error) if error.as_service_error().is_some_and(|it| it.is_not_found()) => Ok(false),
+            Err(error) => Err(self.failed("look for", &key, error)),
+        }
     }
 
     /// Writes lines as one object; returns its key. Writing the same name again replaces it.
@@ -130,10 +191,9 @@ impl Lake {
         object: &ObjectKey,
         strays: &[L],
     ) -> Result<ObjectKey, LakeError> {
-        let (date, clock) = object.prefix.minute.date_and_clock();
-        let name = format!("{}-{date}-{clock}-{}", object.prefix.exchange, object.name);
+        let key = stray(minute, object)?;
         let lines: String = strays.iter().map(|line| format!("{line}\n")).collect();
-        self.put_lines(&minute.within(Area::Strays), &name, lines.as_bytes()).await
+        self.put_lines(&key.prefix, &key.name, lines.as_bytes()).await
     }
 
     /// Keeps lines that have no place, by the date on which they came; returns the key.
@@ -165,6 +225,19 @@ impl Lake {
         Ok(keys)
     }
 
+    /// The folders directly below a folder, as whole prefixes.
+    async fn folders(&self, below: &str) -> Result<Vec<String>, LakeError> {
+        let request = self.client.list_objects_v2().bucket(&self.bucket).delimiter("/");
+        let mut pages = request.prefix(below).into_paginator().send();
+        let mut folders = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| self.failed("list", below, error))?;
+            let found = page.common_prefixes().iter().filter_map(|folder| folder.prefix());
+            folders.extend(found.map(str::to_owned));
+        }
+        Ok(folders)
+    }
+
     /// The object's bytes; one byte above the limit at most, which `lines` then refuses.
     async fn get(&self, key: &str) -> Result<Vec<u8>, LakeError> {
         let request = self.client.get_object().bucket(&self.bucket).key(key).send();
@@ -187,10 +260,22 @@ impl Lake {
         Ok(())
     }
 
-    fn failed(&self, what: &'static str, key: &str, error: impl std::error::Error) -> LakeError {
+    pub(crate) fn failed(
+        &self,
+        what: &'static str,
+        key: &str,
+        error: impl std::error::Error,
+    ) -> LakeError {
         let why = DisplayErrorContext(error).to_string();
         LakeError::Request { what, bucket: self.bucket.clone(), key: key.to_owned(), why }
     }
+}
+
+/// Where strays of an object are copied to, in a minute of their own.
+fn stray(home: &MinutePrefix, object: &ObjectKey) -> Result<ObjectKey, KeyError> {
+    let (date, clock) = object.prefix.minute.date_and_clock();
+    let name = format!("{}-{date}-{clock}-{}", object.prefix.exchange, object.name);
+    home.within(Area::Strays).object(&name)
 }
 
 impl<L: Line> MinuteRead<L> {

@@ -115,6 +115,11 @@ impl Decimal {
         }
     }
 
+    /// The number in units of 10^-18.
+    pub fn units(self) -> i128 {
+        self.0
+    }
+
     /// The number as bytes for hashing: equal numbers give equal bytes.
     pub(crate) fn to_le_bytes(self) -> [u8; 16] {
         self.0.to_le_bytes()

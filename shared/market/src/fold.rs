@@ -13,6 +13,10 @@ use crate::decimal::Decimal;
 use crate::time::Time;
 use crate::trade::{Ids, Side, Source, Trade};
 
+pub use kept::{Kept, keep};
+
+mod kept;
+
 /// A sum left the 38 digits that a row holds. The trades are kept; no wrong row is made of them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{key}: {column} needs more than 38 digits")]
@@ -46,6 +50,8 @@ struct Entry {
     size: Decimal,
     base: Decimal,
     quote: Decimal,
+    /// Which trade it was of those that were added; of equal ones the first is kept.
+    at: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,22 +62,8 @@ enum EntryId {
 
 impl Fold {
     pub fn add(&mut self, trade: Trade) {
-        let minute = trade.minute();
-        let key = BarKey { exchange: trade.exchange, symbol: trade.symbol, minute };
-        let id = match trade.ids {
-            Ids::Range { first, last } => EntryId::Range { first, last: Reverse(last) },
-            Ids::Opaque(id) => EntryId::Opaque(id),
-        };
-        self.minutes.entry(key).or_default().push(Entry {
-            id,
-            source: trade.source,
-            time: trade.time,
-            side: trade.side,
-            price: trade.fill.price().value(),
-            size: trade.fill.size().value(),
-            base: trade.fill.base(),
-            quote: trade.fill.quote(),
-        });
+        let (key, entry) = Entry::of(trade, 0);
+        self.minutes.entry(key).or_default().push(entry);
     }
 
     /// The bars in the order of exchange, symbol and minute. A bar that cannot be told exactly is
@@ -229,6 +221,26 @@ impl Entry {
     fn same_time(&self, other: &Entry) -> bool {
         let apart = self.time.micros().abs_diff(other.time.micros());
         apart == 0 || (self.source != other.source && apart < SAME_TIME_MICROS)
+    }
+
+    fn of(trade: Trade, at: u32) -> (BarKey, Entry) {
+        let minute = trade.minute();
+        let id = match trade.ids {
+            Ids::Range { first, last } => EntryId::Range { first, last: Reverse(last) },
+            Ids::Opaque(id) => EntryId::Opaque(id),
+        };
+        let entry = Entry {
+            id,
+            source: trade.source,
+            time: trade.time,
+            side: trade.side,
+            price: trade.fill.price().value(),
+            size: trade.fill.size().value(),
+            base: trade.fill.base(),
+            quote: trade.fill.quote(),
+            at,
+        };
+        (BarKey { exchange: trade.exchange, symbol: trade.symbol, minute }, entry)
     }
 
     /// Sized in quote units. At a price of one the two readings are one trade.

@@ -6,9 +6,10 @@
 //! * [`exchange`]: an exchange's own messages -> trades and changes of books.
 //! * [`sequence`]: what contiguous trade ids prove.
 //! * [`mod@fold`]: a set of trades -> one [`bar`] per symbol and minute.
+//! * [`gap`]: what a bar and its neighbours say is missing.
 //! * [`book`]: a symbol's order book, its lines over time, and a set of those -> a row per minute.
 //! * [`candle`]: a minute as an exchange itself tells it.
-//! * [`live`]: what a symbol's trades and book say at this moment.
+//! * [`live`]: what a symbol's trades and book say at this moment, and two symbols of each other.
 
 pub mod bar;
 pub mod book;
@@ -16,6 +17,7 @@ pub mod candle;
 pub mod decimal;
 pub mod exchange;
 pub mod fold;
+pub mod gap;
 pub mod live;
 pub mod sequence;
 pub mod time;
@@ -26,8 +28,9 @@ pub use book::{Book, BookBar, BookFold, BookLine, BookUpdate, Recorder};
 pub use candle::Candle;
 pub use decimal::Decimal;
 pub use exchange::{Exchange, Message};
-pub use fold::{Fold, FoldError, fold};
-pub use live::{Live, View};
+pub use fold::{Fold, FoldError, Kept, fold, keep};
+pub use gap::{Completeness, Gap, Proof, Span};
+pub use live::{Live, Pair, PairView, View};
 pub use sequence::{Seen, Sequence};
-pub use time::{Minute, Time};
+pub use time::{Day, Minute, Time};
 pub use trade::{ExchangeName, Ids, LineError, Side, Source, Symbol, Trade};

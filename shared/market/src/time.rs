@@ -6,7 +6,12 @@ use std::str::FromStr;
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
+pub use day::Day;
+
+mod day;
+
 const MICROS_PER_MINUTE: i64 = 60_000_000;
+pub const MINUTES_PER_DAY: i64 = 24 * 60;
 /// 2009-01-03, the day of the first Bitcoin block: an older time is a unit mistaken for another
 /// (milliseconds read as microseconds fall into January 1970).
 const FIRST: i64 = 1_230_940_800_000_000;
@@ -23,6 +28,8 @@ pub enum TimeError {
     Text(String),
     #[error("{0:?} is not a number of seconds since 1970")]
     Seconds(String),
+    #[error("{0:?} is not a day such as 2026-11-20")]
+    Day(String),
     #[error("{0:?} is not the start of a minute")]
     NotAMinute(String),
 }
@@ -129,6 +136,16 @@ impl Minute {
 
     pub fn plus(self, minutes: i64) -> Minute {
         Minute(self.0 + minutes)
+    }
+
+    /// How many minutes `earlier` lies before this one; none if it does not.
+    pub fn since(self, earlier: Minute) -> u64 {
+        u64::try_from(self.0 - earlier.0).unwrap_or(0)
+    }
+
+    /// The first minute of the same day.
+    pub fn midnight(self) -> Minute {
+        Minute(self.0 - self.0.rem_euclid(MINUTES_PER_DAY))
     }
 
     /// `2026-11-20` and `1201`: the minute as the folders of an object's key spell it.

@@ -12,7 +12,9 @@ mod access;
 mod condition;
 #[cfg(feature = "sqlite")]
 mod decimals;
+mod gaps;
 mod iam;
+mod known;
 mod sql;
 
 use std::sync::Arc;
@@ -29,8 +31,10 @@ pub use crate::access::{Access, Account, Login, Password};
 pub use crate::condition::Condition;
 #[cfg(feature = "sqlite")]
 pub use crate::decimals::{DECIMAL, decimal_order};
+pub use crate::gaps::{Gaps, Objects, Outcome, Repair};
 pub use crate::iam::Iam;
 use crate::iam::Tokens;
+pub use crate::known::{KnownGap, KnownGaps};
 
 /// Rows in one statement: a day of one symbol and some more. Measured rates are flat from 500 to
 /// 10,000; the JSON of this many is about a megabyte.
@@ -104,6 +108,13 @@ pub struct StoredSymbol {
     pub last_time: Time,
 }
 
+/// What has rows of a kind.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Series {
+    pub exchange: ExchangeName,
+    pub symbol: Symbol,
+}
+
 /// How the accounts that [`Store::make_roles`] makes log in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -163,6 +174,8 @@ macro_rules! on {
         }
     };
 }
+
+pub(crate) use on;
 
 /// Waits until nobody else changes tables or rights.
 macro_rules! locked {
@@ -302,6 +315,14 @@ impl Store {
             .fetch_all(&mut *connection)
             .await?);
         read_all(&rows)
+    }
+
+    /// What there are rows of a kind of, in order.
+    pub async fn series<R: Row>(&self) -> Result<Vec<Series>, StoreError> {
+        let series: Vec<String> = on!(self, |mut connection, sql| {
+            sqlx::query_scalar(sql.rows(R::TABLE).series).fetch_all(&mut *connection).await?
+        });
+        read_all(&series)
     }
 
     /// Waits for what is running and closes the connections.

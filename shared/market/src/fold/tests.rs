@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, subsequence};
 
 use super::*;
-use crate::sequence::{Completeness, missing_between};
+use crate::gap::{Completeness, Proof, missing_between};
 use crate::trade::{Liquidation, Marks, fill, inverse_fill};
 
 /// 2026-11-20T12:00:00Z.
@@ -70,7 +70,9 @@ fn ids_that_are_not_contiguous_prove_nothing() {
     let bar = one(&[opaque.clone(), again, trade(5, 5, 9, "10", "1")]);
     assert_eq!((bar.trade_count, bar.duplicate_count, bar.missing_count), (2, 1, None));
     assert_eq!((bar.first_id, bar.last_id), (None, None));
-    assert_eq!(Completeness::of(Some(&bar), &bar, Some(&bar)).complete, None);
+    let later = bar.minute.plus(60).start();
+    let proof = Proof::of(Some(&bar), &bar, Some(&bar), later);
+    assert_eq!(proof.completeness, Completeness::Unknown);
 }
 
 #[test]
@@ -116,7 +118,9 @@ fn what_contradicts_is_dropped_by_rule_and_counted() {
     // A range that overlaps another's end cannot be split: its own ids stay missing.
     let crossing = one(&[trade(100, 104, 5, "10", "5"), trade(103, 108, 6, "10", "6")]);
     assert_eq!((crossing.trade_count, crossing.conflict_count), (5, 1));
-    assert_eq!(Completeness::of(None, &crossing, None).complete, Some(false));
+    let later = crossing.minute.plus(60).start();
+    let proof = Proof::of(None, &crossing, None, later);
+    assert_eq!(proof.completeness, Completeness::Unknown);
 }
 
 #[test]
@@ -159,22 +163,6 @@ fn a_sum_of_39_digits_is_an_error_whatever_the_order() {
     }
 }
 
-#[test]
-fn completeness_needs_both_neighbours() {
-    let bars = fold((0..6).map(|id| trade(id, id, id as i64 * 60_000_000, "10", "1")));
-    let bars = bars.expect("small sums");
-    let complete = |before: Option<&Bar>, at: usize, behind: Option<&Bar>| {
-        Completeness::of(before, &bars[at], behind).complete
-    };
-    assert_eq!(complete(Some(&bars[1]), 2, Some(&bars[3])), Some(true));
-    assert_eq!(complete(Some(&bars[1]), 2, None), None, "the newest is not proved yet");
-    assert_eq!(complete(None, 0, Some(&bars[1])), None, "nor is the first");
-    assert_eq!(complete(Some(&bars[1]), 2, Some(&bars[5])), Some(false), "3 and 4 are missing");
-    let refused = Bar { quarantined_count: 1, ..bars[2].clone() };
-    let of = Completeness::of(Some(&bars[1]), &refused, Some(&bars[3]));
-    assert_eq!((of.complete, of.missing_before, of.missing_after), (Some(false), Some(0), Some(0)));
-}
-
 prop_compose! {
     /// Trades with contiguous ids over three minutes, some of them aggregates, with ties in
     /// time and price.
@@ -210,6 +198,39 @@ proptest! {
         prop_assert_eq!(duplicates, copies.len() as u64);
         let plain = |bar: &Bar| json(&Bar { duplicate_count: 0, ..bar.clone() });
         prop_assert_eq!(bars.iter().map(plain).collect::<Vec<_>>(), expected.iter().map(json).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_is_kept_is_what_the_bars_are_made_of(
+        trades in market(),
+        keys in prop::collection::vec(any::<u64>(), 120),
+        copies in prop::collection::vec((any::<Index>(), 0i64..3, any::<bool>()), 0..40),
+    ) {
+        let other = |(at, later, moved): &(Index, i64, bool)| {
+            let mut trade = at.get(&trades).clone();
+            trade.received = Time::from_micros(trade.received.micros() + later).expect("time");
+            if *moved {
+                trade.side = if trade.side == Side::Buy { Side::Sell } else { Side::Buy };
+            }
+            trade
+        };
+        let all: Vec<_> = trades.iter().cloned().chain(copies.iter().map(other)).collect();
+        let bars = fold(all.clone()).expect("small sums");
+        let kept = keep(all.clone());
+        let mut keys = keys.into_iter();
+        let mut shuffled = all;
+        shuffled.sort_by_cached_key(|_| keys.next());
+        prop_assert_eq!(&keep(shuffled), &kept);
+        prop_assert_eq!(kept.len(), bars.len());
+        for (bar, (key, kept)) in bars.iter().zip(&kept) {
+            let Kept { trades, duplicate_count, conflict_count } = kept;
+            prop_assert_eq!(&bar.key(), key);
+            let again = fold(trades.clone()).expect("small sums").remove(0);
+            prop_assert_eq!(again.duplicate_count + again.conflict_count, 0);
+            let counts = Bar { duplicate_count: *duplicate_count, conflict_count: *conflict_count, ..again };
+            prop_assert_eq!(json(&counts), json(bar));
+            prop_assert!(trades.is_sorted_by_key(|trade| (trade.time, trade.ids.clone())));
+        }
     }
 
     #[test]
