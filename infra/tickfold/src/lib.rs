@@ -4,6 +4,7 @@
 pub mod backfill;
 mod deliver;
 pub mod demo;
+pub mod doctor;
 pub mod fold;
 pub mod gaps;
 mod http;

@@ -16,6 +16,7 @@ struct Arguments {
 enum Command {
     Backfill(tickfold::backfill::Arguments),
     Demo(tickfold::demo::Arguments),
+    Doctor(tickfold::doctor::Arguments),
     Fold(tickfold::fold::Arguments),
     Gaps(tickfold::gaps::Arguments),
     Migrate(tickfold::migrate::Arguments),
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Backfill(arguments) => tickfold::backfill::main(&arguments),
         Command::Demo(arguments) => tickfold::demo::main(arguments),
+        Command::Doctor(arguments) => tickfold::doctor::main(&arguments),
         Command::Fold(arguments) => tickfold::fold::main(&arguments),
         Command::Gaps(arguments) => tickfold::gaps::main(&arguments),
         Command::Migrate(arguments) => tickfold::migrate::main(&arguments),

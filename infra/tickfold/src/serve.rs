@@ -22,7 +22,7 @@ use crate::http;
 use crate::signals::stop_on_signals;
 use queue::Queue;
 
-mod queue;
+pub(crate) mod queue;
 
 /// Warnings of all parts, and what this program itself has to tell.
 const LOG: &str = "warn,tickfold=info";

@@ -14,6 +14,8 @@ use crate::key::{self, Area, KeyError, Kind, MinutePrefix, ObjectKey};
 use crate::lines::{self, Limits, Line, Refusal, Unreadable};
 use crate::quarantine::{self, DeadLine};
 
+mod condition;
+
 /// Objects of one minute that are fetched at a time: enough to hide the round trips, little enough
 /// to keep their bytes small.
 const FETCHED_AT_ONCE: usize = 8;

@@ -9,6 +9,7 @@
 //! and `Sql`; the compiler and the tests name the rest.
 
 mod access;
+mod condition;
 #[cfg(feature = "sqlite")]
 mod decimals;
 mod gaps;
@@ -27,6 +28,7 @@ use sqlx::SqlitePool;
 use sqlx::{Connection, MySqlPool, PgPool};
 
 pub use crate::access::{Access, Account, Login, Password};
+pub use crate::condition::Condition;
 #[cfg(feature = "sqlite")]
 pub use crate::decimals::{DECIMAL, decimal_order};
 pub use crate::gaps::{Gaps, Objects, Outcome, Repair};

@@ -5,12 +5,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use aggregate::App;
-use anyhow::ensure;
+use anyhow::{Context, anyhow, ensure};
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::{
     DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName as Attribute,
+    QueueAttributeName,
 };
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use tokio::time::{Instant, sleep};
@@ -28,7 +29,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 const ASK_AGAIN: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
-pub(super) struct Queue {
+pub(crate) struct Queue {
     client: Client,
     url: String,
     /// When it last gave messages, or said that there are none; at first, when this began.
@@ -36,7 +37,7 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    pub(super) async fn from_env(url: &str) -> anyhow::Result<Queue> {
+    pub(crate) async fn from_env(url: &str) -> anyhow::Result<Queue> {
         let tls = Provider::Rustls(CryptoMode::Ring);
         let http = aws_smithy_http_client::Builder::new().tls_provider(tls).build_https();
         let timeout = TimeoutConfig::builder().operation_attempt_timeout(REQUEST_TIMEOUT).build();
@@ -72,6 +73,16 @@ impl Queue {
                 }
             }
         }
+    }
+
+    /// How many messages nobody has taken yet, about.
+    pub(crate) async fn waiting(&self) -> anyhow::Result<String> {
+        let count = QueueAttributeName::ApproximateNumberOfMessages;
+        let request = self.client.get_queue_attributes().queue_url(&self.url);
+        let answer = request.attribute_names(count.clone()).send().await;
+        let answer = answer.map_err(|error| anyhow!("{}", DisplayErrorContext(error)))?;
+        let waiting = answer.attributes.and_then(|mut all| all.remove(&count));
+        waiting.context("it does not say how many messages wait")
     }
 
     async fn receive(&self) -> Result<Vec<Message>, String> {
