@@ -46,6 +46,7 @@ fn variables() -> Value {
             { "exchange": "kraken", "symbols": ["BTC-USD"] },
         ],
         "books": true,
+        "spreads": [{ "of": "binance BTCUSDT", "against": "kraken BTC-USD" }],
         "topics": ["binance.trades", "binance.books", "kraken.trades", "kraken.books"],
         "live_port": 9101,
         "local_kafka": true,
@@ -189,6 +190,8 @@ fn ingest_reads_its_settings() {
     let kraken = ("kraken".to_owned(), "BTC-USD".to_owned(), Stream::AggTrade, true);
     assert_eq!(feeds, [binance, kraken]);
     assert_eq!(config.listen, Some("0.0.0.0:9101".parse().expect("an address")));
+    let spreads: Vec<String> = config.spreads.iter().map(ToString::to_string).collect();
+    assert_eq!(spreads, ["binance BTCUSDT against kraken BTC-USD"]);
 
     let Some(machine) = Machine::render("ingest's settings", &variables_of_msk()) else { return };
     let Sink::Kafka(kafka) = machine.ingest().sink else { panic!("MSK is Kafka") };
