@@ -48,6 +48,8 @@ pub struct Live {
     spreads: Window,
     context: Option<Context>,
     heard: Option<Time>,
+    /// When the exchange last told of the book.
+    book_heard: Option<Time>,
 }
 
 /// What is known of a symbol at one moment.
@@ -94,8 +96,12 @@ impl Live {
 
     /// The book after an update, or after it broke.
     pub fn book(&mut self, book: &Book, at: Time) {
-        self.hear(at);
         let (bids, asks) = book.top(TOP);
+        // Of a book that was given up, perhaps for its silence, nothing was heard.
+        if !(bids.is_empty() && asks.is_empty()) {
+            self.hear(at);
+            self.book_heard = self.book_heard.max(Some(at));
+        }
         let total = |levels: &[Standing]| {
             let mut sizes = levels.iter().map(|(_, size)| size.value());
             sizes.try_fold(Decimal::ZERO, Decimal::checked_add)

@@ -31,7 +31,8 @@ pub struct PairView {
     pub spread_15s: Option<Decimal>,
     /// How much of the 15 s both mids stood.
     pub spread_15s_micros: u64,
-    /// How long ago anything was heard of the one of which that is longer.
+    /// How long ago a book was heard of, of the one of which that is longer. A book that stands
+    /// still is a quote however old it is; whoever reads it gives it up when the feed is silent.
     pub age_micros: Option<u64>,
 }
 
@@ -55,7 +56,7 @@ impl Pair {
             twice.checked_mul_div_rounded(Decimal::from(10_000), against, RATIO_DECIMALS)
         };
         let (spread_15s, spread_15s_micros) = self.twice.by_time(now, 2);
-        let age = |live: &Live| live.heard.map(|heard| now.since(heard));
+        let age = |live: &Live| live.book_heard.map(|heard| now.since(heard));
         PairView {
             spread: twice.and_then(half),
             spread_bps: twice.zip(other.twice_mid()).and_then(bps),

@@ -219,6 +219,18 @@ fn while_one_of_two_has_no_middle_there_is_no_spread_between_them() {
     let view = pair.view(&lives[0], &lives[1], at(9_000));
     assert_eq!((view.spread, view.spread_bps), (None, None));
     assert_eq!((view.spread_15s, view.spread_15s_micros), (number("1"), 4_000_000));
+    assert_eq!(view.age_micros, Some(9_000_000), "of the older book");
+}
+
+#[test]
+fn nothing_becomes_younger_when_a_book_is_given_up_or_by_trades_alone() {
+    let (mut lives, pair) = pair(&[(0, 0, "100 1", "101 1"), (1_000, 1, "99 1", "100 1")]);
+    lives[0].book(&book("", ""), at(60_000));
+    assert_eq!(lives[0].view(at(61_000)).age_micros, Some(61_000_000));
+    lives[0].trade(&trade(7, "100.5", 62_000), at(62_000));
+    assert_eq!(lives[0].view(at(63_000)).age_micros, Some(1_000_000));
+    let view = pair.view(&lives[0], &lives[1], at(63_000));
+    assert_eq!(view.age_micros, Some(63_000_000), "the spread is of books");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::decimal::Decimal;
+use crate::decimal::{DECIMALS, Decimal};
 use crate::time::Time;
 
 /// What the rolling averages look back on.
@@ -10,8 +10,6 @@ pub const WINDOW_MICROS: u64 = 15_000_000;
 /// Changes that are kept, some 300 a second; if there are more, the window becomes shorter, which
 /// the time that an average is of tells.
 pub(super) const MAX_STEPS: usize = 5_000;
-/// As many as are kept at all.
-const DECIMALS: u32 = crate::decimal::DECIMALS;
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Window {
