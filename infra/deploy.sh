@@ -35,8 +35,10 @@ cli() {
 stack() {
     verb=$1
     shift
-    terraform -chdir=terraform "$verb" "$@" \
-        -var-file="$PROFILE.tfvars" -var="region=$REGION" -var="ingest_image_tag=$tag"
+    # Terraform reads the user's own file by itself, but a named one counts for more.
+    [ ! -f terraform/terraform.tfvars ] || set -- "$@" -var-file=terraform.tfvars
+    terraform -chdir=terraform "$verb" -var-file="$PROFILE.tfvars" "$@" \
+        -var="region=$REGION" -var="ingest_image_tag=$tag"
 }
 
 check() {
@@ -82,6 +84,12 @@ certificates() {
     fi
 }
 
+# Terraform hashes the functions' files even before it destroys them, and whoever does may have
+# built none: those of its own tests do as well, as nothing is uploaded.
+nothing_built() {
+    TF_VAR_artifacts_dir=$PWD/terraform/tests/artifacts
+}
+
 # The image is named after what it is made of: so it is built anew, and the machine that runs it
 # replaced, only when that has changed.
 image_tag() {
@@ -121,7 +129,7 @@ main() {
         check) ;;
         apply) certificates; state; image; stack apply ;;
         plan) certificates; state; stack plan -detailed-exitcode ;;
-        destroy) state; stack destroy ;;
+        destroy) nothing_built; state; stack destroy ;;
         *) die "$usage" ;;
     esac
     exit

@@ -47,6 +47,13 @@ async fn put_object(moto: &Moto, bucket: &str) {
     put.body(body).send().await.expect("written");
 }
 
+/// How many PostgreSQL's tables are made by: `0001_bars.sql` and those that follow.
+fn migrations() -> usize {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/store/migrations/postgres");
+    let files = std::fs::read_dir(folder).expect("a folder").flatten();
+    files.filter(|file| file.file_name().to_string_lossy().starts_with('0')).count()
+}
+
 /// What is there of ours, by its service; whatever can have tags has those of the stack.
 async fn resources(moto: &Moto) -> Vec<String> {
     let target = "ResourceGroupsTaggingAPI_20170126.GetResources";
@@ -108,7 +115,7 @@ async fn a_stack_is_deployed_works_and_goes_again_without_a_trace() {
     // As after an upgrade in which only the programs are new: here not even they are.
     let migrate = functions["migrate"].as_str().expect("a name");
     let again = stack.invoke(migrate, include_str!("../events/migrate.json")).await;
-    assert_eq!(again, Ok(json!({ "migration": 5, "logins": "iam" })));
+    assert_eq!(again, Ok(json!({ "migration": migrations(), "logins": "iam" })));
     assert!(stack.deploy("apply").status.success());
     an_image_was_pushed_once(&stack);
 

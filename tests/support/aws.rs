@@ -16,8 +16,6 @@ use crate::{binary, http_client, python, skipped};
 const CLI: &str = "awscli==1.46.2";
 /// The bucket of the state.
 pub const STATE: &str = "tickfold-state";
-/// All of these functions have a zip, whether the stack has them or not.
-const FUNCTIONS: [&str; 4] = ["aggregate", "land", "migrate", "query"];
 
 /// Docker as far as the script speaks to it: a registry knows an image once it was pushed.
 const DOCKER: &str = r#"#!/bin/sh
@@ -50,7 +48,9 @@ impl<'a> Deployment<'a> {
         fs::write(&docker, DOCKER).expect("written");
         fs::set_permissions(&docker, Permissions::from_mode(0o755)).expect("chmod");
         let deployment = Deployment { moto, folder, cli };
-        for function in FUNCTIONS {
+        // All have a zip, whether the stack has them or not.
+        for entry in fs::read_dir(workspace().join("functions")).expect("a folder").flatten() {
+            let function: &'static str = entry.file_name().into_string().expect("UTF-8").leak();
             deployment.zip(function, "bootstrap.zip", &binary::program(function), "bootstrap");
         }
         deployment.zip("certificates", "layer.zip", authorities, "global-bundle.pem");
@@ -114,12 +114,11 @@ impl<'a> Deployment<'a> {
 
     /// A program in an account of moto, with the answers that a user would give.
     fn command(&self, program: &str) -> Command {
-        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a member");
         let path = std::env::var("PATH").expect("a PATH");
         let path = format!("{}:{}:{path}", self.folder.path().display(), self.cli.display());
         let unasked = "-auto-approve -input=false -no-color -parallelism=30";
         let mut command = Command::new(program);
-        command.current_dir(workspace).stdin(Stdio::null()).env("PATH", path);
+        command.current_dir(workspace()).stdin(Stdio::null()).env("PATH", path);
         command
             .env("AWS_ENDPOINT_URL", self.moto.endpoint())
             .env("AWS_ACCESS_KEY_ID", KEY)
@@ -145,6 +144,10 @@ impl<'a> Deployment<'a> {
         }
         command
     }
+}
+
+fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a member")
 }
 
 fn told(output: &Output) -> String {

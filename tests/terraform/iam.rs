@@ -143,9 +143,20 @@ fn no_role_may_do_what_is_not_named() {
                 assert_eq!(open, None, "{place}");
             }
         }
-        for kind in ["aws_iam_role_policy_attachment", "aws_iam_user", "aws_iam_access_key"] {
+        for kind in [
+            "aws_iam_role_policy_attachment",
+            "aws_iam_policy_attachment",
+            "aws_iam_user",
+            "aws_iam_access_key",
+        ] {
             let found = stack.of_kind(kind).next().map(|it| &it.address);
             assert_eq!(found, None, "{}: what it allows is not said here", stack.name);
+        }
+        for role in stack.of_kind("aws_iam_role") {
+            for field in ["managed_policy_arns", "inline_policy"] {
+                let inside = role.values[field].as_array().is_some_and(|it| !it.is_empty());
+                assert!(!inside, "{} in {}: {field}", role.address, stack.name);
+            }
         }
     }
     let listed = WITHOUT_RESOURCE.map(|(action, _)| action);
@@ -167,6 +178,9 @@ fn who_is_let_in_has_a_name() {
                 let text = resource.values[field].as_str().expect("known");
                 let policy: Value = serde_json::from_str(text).expect("JSON");
                 for statement in policy["Statement"].as_array().expect("statements") {
+                    // What it gave a role, the tests of roles would not see.
+                    let gives = kind == "aws_s3_bucket_policy" && statement["Effect"] == "Allow";
+                    assert!(!gives, "{} in {}: {statement}", resource.address, stack.name);
                     let open = statement["Effect"] == "Allow"
                         && statement["Principal"].to_string().contains('*');
                     assert!(!open, "{} in {}: {statement}", resource.address, stack.name);
