@@ -136,7 +136,8 @@ async fn a_day_is_there(demo: &Demo) {
     }
     // Before the first row nothing is known, and behind the last ones trades are on their way.
     let history = &bars[1..bars.len() - 3];
-    let incomplete = history.iter().find(|bar| bar["complete"] != true);
+    let settled = |bar: &&Value| if bar["final"] == true { "complete" } else { "open" };
+    let incomplete = history.iter().find(|bar| bar["completeness"] != settled(bar));
     assert_eq!(incomplete, None);
 }
 

@@ -151,7 +151,7 @@ async fn a_recorded_session_across_midnight_is_contiguous() {
     assert_eq!((&answered[0]["first_id"], answered.len()), (&3_735_683_259_u64.into(), 12));
     assert_eq!(answered[11]["last_id"], 3_735_703_162_u64);
     for bar in &answered[1..11] {
-        assert_eq!(bar["complete"], true, "{}", bar["minute"]);
+        assert_eq!(bar["completeness"], "complete", "{}", bar["minute"]);
     }
 
     assert_eq!(refold(&replayed, Database::postgres().await.store(), &rows).await, rows);

@@ -88,12 +88,13 @@ async fn a_bar_has_every_column_and_what_is_derived_of_it() {
             "quarantined_count": 0, "object_count": 1, "fingerprint": bar["fingerprint"],
             "updated_at": null,
             "base_volume": "0.00246", "quote_volume": "105.8060883", "volume_delta": "0.00246",
-            "vwap": "43010.605", "missing_before": 0, "missing_after": 0, "complete": true,
-            "final": bar["final"],
+            "vwap": "43010.605", "missing_before": 0, "missing_after": 0,
+            "completeness": bar["completeness"], "final": bar["final"],
         });
         assert_eq!(bar, expected, "{}", database.name);
         assert_eq!(page["next"], Value::Null);
-        assert!(bar["final"].is_boolean());
+        let settled = if bar["final"] == true { "complete" } else { "open" };
+        assert_eq!(bar["completeness"], settled);
     }
 }
 
@@ -147,8 +148,9 @@ async fn holes_are_told_on_both_sides_and_never_a_false_complete() {
     assert_eq!(told("missing_before"), json([None, Some(0), Some(2), Some(0)]));
     assert_eq!(told("missing_after"), json([Some(0), Some(2), Some(0), None]));
     assert_eq!(told("missing_count"), json([Some(0); 4]));
-    let complete = [Value::Null, false.into(), false.into(), Value::Null];
-    assert_eq!(told("complete"), complete, "the first and the last are not proved");
+    let told = told("completeness");
+    let expected = ["unknown", "gap", "gap", "open"].map(Value::from);
+    assert_eq!(told, expected, "the first and the last are not proved");
 }
 
 #[tokio::test]

@@ -61,7 +61,7 @@ pub(crate) struct Row {
     missing_before: Option<u64>,
     missing: u64,
     missing_after: Option<u64>,
-    complete: Option<bool>,
+    completeness: String,
 }
 
 impl Market {
@@ -166,9 +166,12 @@ fn row(deals: &[&Deal], missing_before: Option<u64>, missing_after: Option<u64>)
     let there: u64 = deals.iter().map(|deal| deal.raw_trades()).sum();
     let missing = ids.1 - ids.0 + 1 - there;
     let all = [missing_before, Some(missing), missing_after];
-    let complete = match all.iter().flatten().sum::<u64>() {
-        0 => all.iter().all(Option::is_some).then_some(true),
-        _ => Some(false),
+    // All of it is long past.
+    let completeness = match (all.iter().flatten().sum::<u64>(), missing_before, missing_after) {
+        (1.., _, _) => "gap",
+        (0, None, _) => "unknown",
+        (0, Some(_), None) => "open",
+        (0, Some(_), Some(_)) => "complete",
     };
     let start = Time::from_micros(opening.micros).expect("a time").minute();
     let base = both(&|bought| of(bought).map(|deal| deal.size).sum::<i128>() * 10_i128.pow(10));
@@ -194,7 +197,7 @@ fn row(deals: &[&Deal], missing_before: Option<u64>, missing_after: Option<u64>)
         missing_before,
         missing,
         missing_after,
-        complete,
+        completeness: completeness.to_owned(),
     }
 }
 
@@ -228,7 +231,7 @@ pub(crate) fn told(bar: &Value) -> Row {
         missing_before: number("missing_before"),
         missing: whole("missing_count"),
         missing_after: number("missing_after"),
-        complete: bar["complete"].as_bool(),
+        completeness: text("completeness"),
     }
 }
 

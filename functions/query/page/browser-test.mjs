@@ -248,7 +248,7 @@ async function markIsShown() {
         const refused = { quarantined_count: 0, conflict_count: 0 };
         // So high that all other candles are flat: the repair must bring them back.
         const high = String(Number(bar.high) * 1.05);
-        return { ...bar, ...edges, ...refused, high, complete: false, missing_count: 3 };
+        return { ...bar, ...edges, ...refused, high, completeness: "gap", missing_count: 3 };
       }),
     ),
   );

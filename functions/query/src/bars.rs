@@ -2,8 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
-use market::sequence::Completeness;
-use market::{Bar, Decimal, Minute, Time};
+use market::gap::is_final;
+use market::{Bar, Completeness, Decimal, Minute, Proof, Time};
 use serde::Serialize;
 use store::{Range, Store, StoredBar};
 
@@ -29,7 +29,7 @@ struct BarView {
     vwap: Option<Decimal>,
     missing_before: Option<u64>,
     missing_after: Option<u64>,
-    complete: Option<bool>,
+    completeness: Completeness,
     #[serde(rename = "final")]
     is_final: bool,
 }
@@ -79,15 +79,15 @@ fn views(
     rows.into_iter()
         .zip(followers)
         .map(|(row, follower)| {
-            let proved = Completeness::of(before.as_ref(), &row.bar, follower.as_ref());
+            let proof = Proof::of(before.as_ref(), &row.bar, follower.as_ref(), now);
             before = Some(row.bar.clone());
-            view(row, proved, now)
+            view(row, proof, now)
         })
         .collect()
 }
 
-fn view(row: StoredBar, proved: Completeness, now: Time) -> BarView {
-    let Completeness { missing_before, missing_after, complete } = proved;
+fn view(row: StoredBar, proof: Proof, now: Time) -> BarView {
+    let Proof { missing_before, missing_after, completeness } = proof;
     BarView {
         base_volume: row.bar.base_volume(),
         quote_volume: row.bar.quote_volume(),
@@ -95,8 +95,8 @@ fn view(row: StoredBar, proved: Completeness, now: Time) -> BarView {
         vwap: row.bar.vwap(),
         missing_before,
         missing_after,
-        complete,
-        is_final: range::is_final(row.bar.minute, now),
+        completeness,
+        is_final: is_final(row.bar.minute, now),
         row,
     }
 }

@@ -3,6 +3,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use market::gap::is_final;
 use market::{BookBar, Decimal, Minute, Time};
 use serde::Serialize;
 use store::{Store, Stored};
@@ -48,7 +49,7 @@ fn view(row: Stored<BookBar>, now: Time) -> BookView {
     BookView {
         spread: row.bar.spread(),
         imbalance: row.bar.imbalance(),
-        is_final: range::is_final(row.bar.minute, now),
+        is_final: is_final(row.bar.minute, now),
         row,
     }
 }

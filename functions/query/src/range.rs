@@ -13,8 +13,6 @@ const DEFAULT_LIMIT: u32 = 500;
 /// A row is about 800 bytes of JSON, and a function's answer may have 6 MB.
 const MAX_LIMIT: u32 = 5_000;
 const DEFAULT_MINUTES: i64 = 24 * 60;
-/// How long after its end a minute's trades may still be on their way.
-const GRACE_MINUTES: i64 = 5;
 
 /// The query of a request, each parameter as it was given.
 pub(crate) type Asked = Result<Query<Vec<(String, String)>>, QueryRejection>;
@@ -50,11 +48,6 @@ pub(crate) async fn find<R: InTime>(store: &Store, range: &Range) -> Result<Foun
         }
     }
     Ok(Found { rows, behind, next })
-}
-
-/// The grace is over: only a repair still changes the row.
-pub(crate) fn is_final(minute: Minute, now: Time) -> bool {
-    minute.plus(GRACE_MINUTES).end() <= now
 }
 
 /// Reads the parameters; an unknown one is an error, since it would be passed over silently.

@@ -6,6 +6,7 @@
 //! * [`exchange`]: an exchange's own messages -> trades and changes of books.
 //! * [`sequence`]: what contiguous trade ids prove.
 //! * [`mod@fold`]: a set of trades -> one [`bar`] per symbol and minute.
+//! * [`gap`]: what a bar and its neighbours say is missing.
 //! * [`book`]: a symbol's order book, its lines over time, and a set of those -> a row per minute.
 //! * [`candle`]: a minute as an exchange itself tells it.
 //! * [`live`]: what a symbol's trades and book say at this moment.
@@ -16,6 +17,7 @@ pub mod candle;
 pub mod decimal;
 pub mod exchange;
 pub mod fold;
+pub mod gap;
 pub mod live;
 pub mod sequence;
 pub mod time;
@@ -27,6 +29,7 @@ pub use candle::Candle;
 pub use decimal::Decimal;
 pub use exchange::{Exchange, Message};
 pub use fold::{Fold, FoldError, Kept, fold, keep};
+pub use gap::{Completeness, Gap, Proof, Span};
 pub use live::{Live, View};
 pub use sequence::{Seen, Sequence};
 pub use time::{Day, Minute, Time};

@@ -1,8 +1,6 @@
 //! What contiguous trade ids prove: next, again, or a gap; knows neither time nor silence, since a
 //! quiet market and a lost connection look alike.
 
-use crate::bar::Bar;
-
 /// What an id range is to the ids before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seen {
@@ -42,44 +40,6 @@ impl Sequence {
         self.last = self.last.max(Some(newest));
         seen
     }
-}
-
-/// What the ids of a bar and its neighbours prove.
-///
-/// Neighbours are the nearest bars of the same exchange and symbol, however many empty minutes lie
-/// between: contiguous ids prove that those minutes had no trade.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Completeness {
-    /// Ids missing between the bar before and this one; `None` = unknown.
-    pub missing_before: Option<u64>,
-    /// Ids missing between this bar and the one behind; `None` = unknown.
-    pub missing_after: Option<u64>,
-    /// `Some(true)` only if ids prove that no trade is missing; `Some(false)` if something is known
-    /// to be missing or refused; `None` if it cannot be told (yet).
-    pub complete: Option<bool>,
-}
-
-impl Completeness {
-    pub fn of(before: Option<&Bar>, bar: &Bar, behind: Option<&Bar>) -> Completeness {
-        let missing_before = before.and_then(|before| missing_between(before, bar));
-        let missing_after = behind.and_then(|behind| missing_between(bar, behind));
-        let missing = [missing_before, bar.missing_count, missing_after];
-        let complete = if missing.iter().flatten().any(|count| *count > 0)
-            || bar.quarantined_count > 0
-            || bar.conflict_count > 0
-        {
-            Some(false)
-        } else {
-            missing.iter().all(|count| *count == Some(0)).then_some(true)
-        };
-        Completeness { missing_before, missing_after, complete }
-    }
-}
-
-/// Ids missing between two neighbouring bars; `None` where ids prove nothing: they are not
-/// contiguous at this exchange, or the bars' ids overlap.
-pub fn missing_between(earlier: &Bar, later: &Bar) -> Option<u64> {
-    later.first_id?.checked_sub(earlier.last_id?)?.checked_sub(1)
 }
 
 #[cfg(test)]

@@ -1,5 +1,11 @@
 // The three requests of the page and the shape of their answers; no state, no retry, no drawing.
 
+/**
+ * What the ids prove: nothing is missing; something is; it cannot be proved, for ids tell nothing or
+ * lines were refused; it cannot be proved yet.
+ */
+export type Completeness = "complete" | "gap" | "unknown" | "open";
+
 /** One row of `/v1/bars`. Decimals stay strings: only the chart turns them into numbers. */
 export interface Bar {
   readonly exchange: string;
@@ -23,8 +29,7 @@ export interface Bar {
   /** Trade ids missing between this row and the row before it. */
   readonly missing_before: number | null;
   readonly missing_after: number | null;
-  /** true: the ids prove it. false: something is missing or refused. null: not provable (yet). */
-  readonly complete: boolean | null;
+  readonly completeness: Completeness;
   readonly final: boolean;
 }
 

@@ -1,6 +1,7 @@
 // The bars of one symbol by minute, and the minutes without one; no requests, no drawing.
 import type { Bar } from "./api";
 import { MINUTE_SECONDS, minuteOf, type Minute } from "./time";
+import { lacksSomething } from "./verdict";
 
 /** One minute of the time axis. Without a bar it is a visible hole. */
 export interface Row {
@@ -39,7 +40,7 @@ export class Timeline {
     for (const bar of fresh) {
       const minute = minuteOf(bar.minute);
       const known = this.bars.get(minute);
-      // A neighbour's arrival changes `missing_after` and `complete` but not `updated_at`.
+      // A neighbour's arrival changes `missing_after` and `completeness` but not `updated_at`.
       if (known !== undefined && JSON.stringify(known) === JSON.stringify(bar)) continue;
       this.bars.set(minute, bar);
       this.firstMinute = Math.min(this.firstMinute, minute);
@@ -78,6 +79,6 @@ export class Timeline {
   incomplete(): Bar[] {
     return this.rows()
       .flatMap((row) => (row.bar === null ? [] : [row.bar]))
-      .filter((bar) => bar.complete === false);
+      .filter(lacksSomething);
   }
 }

@@ -20,6 +20,11 @@ export function markerWords(bar: Bar): string {
   ].join(", ");
 }
 
+/** Trades are missing, or lines of it were refused or contradicted. */
+export function lacksSomething(bar: Bar): boolean {
+  return bar.completeness === "gap" || bar.quarantined_count > 0 || bar.conflict_count > 0;
+}
+
 /** Everything a row lacks, for the list and the legend. */
 export function whatIsMissing(bar: Bar): string {
   const words = [
@@ -34,12 +39,20 @@ export function whatIsMissing(bar: Bar): string {
 }
 
 export function verdictOfBar(bar: Bar): Verdict {
-  if (bar.complete === true) return { kind: "complete", words: "complete" };
-  if (bar.complete === false) {
+  if (lacksSomething(bar)) {
     return { kind: "incomplete", words: `incomplete: ${whatIsMissing(bar)}` };
   }
-  const reason = bar.final ? "" : ": minute still open";
-  return { kind: "unproved", words: `not proved yet${reason}` };
+  switch (bar.completeness) {
+    case "complete":
+      return { kind: "complete", words: "complete" };
+    case "open":
+      return {
+        kind: "unproved",
+        words: `not proved yet${bar.final ? "" : ": minute still open"}`,
+      };
+    default:
+      return { kind: "unproved", words: "not to be proved" };
+  }
 }
 
 /** A minute without a row: the ids around it tell a quiet minute from a lost one. */

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::ValueEnum;
 use market::Bar;
-use market::sequence::missing_between;
+use market::gap::missing_between;
 
 use super::intake::{Taken, complain};
 

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, subsequence};
 
 use super::*;
-use crate::sequence::{Completeness, missing_between};
+use crate::gap::{Completeness, Proof, missing_between};
 use crate::trade::{Liquidation, Marks, fill, inverse_fill};
 
 /// 2026-11-20T12:00:00Z.
@@ -70,7 +70,9 @@ fn ids_that_are_not_contiguous_prove_nothing() {
     let bar = one(&[opaque.clone(), again, trade(5, 5, 9, "10", "1")]);
     assert_eq!((bar.trade_count, bar.duplicate_count, bar.missing_count), (2, 1, None));
     assert_eq!((bar.first_id, bar.last_id), (None, None));
-    assert_eq!(Completeness::of(Some(&bar), &bar, Some(&bar)).complete, None);
+    let later = bar.minute.plus(60).start();
+    let proof = Proof::of(Some(&bar), &bar, Some(&bar), later);
+    assert_eq!(proof.completeness, Completeness::Unknown);
 }
 
 #[test]
@@ -116,7 +118,9 @@ fn what_contradicts_is_dropped_by_rule_and_counted() {
     // A range that overlaps another's end cannot be split: its own ids stay missing.
     let crossing = one(&[trade(100, 104, 5, "10", "5"), trade(103, 108, 6, "10", "6")]);
     assert_eq!((crossing.trade_count, crossing.conflict_count), (5, 1));
-    assert_eq!(Completeness::of(None, &crossing, None).complete, Some(false));
+    let later = crossing.minute.plus(60).start();
+    let proof = Proof::of(None, &crossing, None, later);
+    assert_eq!(proof.completeness, Completeness::Unknown);
 }
 
 #[test]
@@ -157,22 +161,6 @@ fn a_sum_of_39_digits_is_an_error_whatever_the_order() {
             "binance BTCUSDT 2026-11-20T12:00:00Z: quote_volume needs more than 38 digits"
         );
     }
-}
-
-#[test]
-fn completeness_needs_both_neighbours() {
-    let bars = fold((0..6).map(|id| trade(id, id, id as i64 * 60_000_000, "10", "1")));
-    let bars = bars.expect("small sums");
-    let complete = |before: Option<&Bar>, at: usize, behind: Option<&Bar>| {
-        Completeness::of(before, &bars[at], behind).complete
-    };
-    assert_eq!(complete(Some(&bars[1]), 2, Some(&bars[3])), Some(true));
-    assert_eq!(complete(Some(&bars[1]), 2, None), None, "the newest is not proved yet");
-    assert_eq!(complete(None, 0, Some(&bars[1])), None, "nor is the first");
-    assert_eq!(complete(Some(&bars[1]), 2, Some(&bars[5])), Some(false), "3 and 4 are missing");
-    let refused = Bar { quarantined_count: 1, ..bars[2].clone() };
-    let of = Completeness::of(Some(&bars[1]), &refused, Some(&bars[3]));
-    assert_eq!((of.complete, of.missing_before, of.missing_after), (Some(false), Some(0), Some(0)));
 }
 
 prop_compose! {
