@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 
 use futures_util::future::join_all;
-use market::{Bar, BookLine, Trade};
+use market::{Bar, BookLine, Gap, Trade};
 use reqwest::{Client, Response};
 use serde_json::Value;
-use store::Store;
+use store::{Outcome, Repair, Store};
 use tests::books::{book_bars, book_line, book_lines};
 use tests::databases::Database;
-use tests::trades::{MINUTE, NOON, trade, trades};
+use tests::trades::{MINUTE, NOON, SECOND, name, symbol, time, trade, trades};
 
 struct Server {
     address: SocketAddr,
@@ -154,6 +154,89 @@ async fn holes_are_told_on_both_sides_and_never_a_false_complete() {
 }
 
 #[tokio::test]
+async fn gaps_are_told_with_what_came_of_filling_them() {
+    for database in Database::all().await {
+        // Minutes 0..=9, two ids each; 4 to 7 and 12 are lost, and 17 was, once.
+        let kept = trades(1, 20, 10).into_iter().enumerate();
+        let kept = kept.filter(|(at, _)| ![3, 4, 5, 6, 11].contains(at)).map(|(_, trade)| trade);
+        let server = with_rows(&database, kept.collect()).await;
+        let gap = |first: u64, last: u64, from: i64, to: i64| Gap {
+            exchange: name("binance"),
+            symbol: symbol("BTCUSDT"),
+            first_missing_id: first,
+            last_missing_id: last,
+            missing_count: last - first + 1,
+            from_time: time(NOON + from * SECOND),
+            to_time: time(NOON + to * SECOND),
+        };
+        let tried = Repair {
+            gap: gap(4, 7, 60, 210),
+            attempts: 3,
+            outcome: Outcome::Unfillable,
+            reason: Some("binance has no such ids".into()),
+            last_attempt: time(NOON + 600 * SECOND),
+            next_attempt: None,
+            throttled_until: None,
+        };
+        let filled = Repair {
+            gap: gap(17, 17, 450, 510),
+            outcome: Outcome::Filled,
+            reason: None,
+            attempts: 1,
+            ..tried.clone()
+        };
+        database.store().put_repairs(&[filled, tried]).await.expect("written");
+        let all = format!("{}&from=2026-11-20T12:00:00Z", BARS.replace("bars", "gaps"));
+        let page = server.json(&all).await;
+        let named = serde_json::json!({ "exchange": "binance", "symbol": "BTCUSDT" });
+        let told = |of: Value| -> Value {
+            let mut all = named.as_object().expect("an object").clone();
+            all.extend(of.as_object().expect("an object").clone());
+            all.into()
+        };
+        let expected = serde_json::json!({ "gaps": [
+            told(serde_json::json!({
+                "minute": "2026-11-20T12:03:00Z",
+                "first_missing_id": 4, "last_missing_id": 7, "missing_count": 4,
+                "from_time": "2026-11-20T12:01:00.000000Z",
+                "to_time": "2026-11-20T12:03:30.000000Z",
+                "state": "unfillable", "reason": "binance has no such ids", "attempts": 3,
+                "last_attempt": "2026-11-20T12:10:00.000000Z", "next_attempt": null,
+            })),
+            told(serde_json::json!({
+                "minute": "2026-11-20T12:06:00Z",
+                "first_missing_id": 12, "last_missing_id": 12, "missing_count": 1,
+                "from_time": "2026-11-20T12:05:00.000000Z",
+                "to_time": "2026-11-20T12:06:00.000000Z",
+                "state": "open", "reason": null, "attempts": 0,
+                "last_attempt": null, "next_attempt": null,
+            })),
+            told(serde_json::json!({
+                "minute": "2026-11-20T12:08:00Z",
+                "first_missing_id": 17, "last_missing_id": 17, "missing_count": 1,
+                "from_time": "2026-11-20T12:07:30.000000Z",
+                "to_time": "2026-11-20T12:08:30.000000Z",
+                "state": "filled", "reason": null, "attempts": 1,
+                "last_attempt": "2026-11-20T12:10:00.000000Z", "next_attempt": null,
+            })),
+        ], "next": null });
+        assert_eq!(page, expected, "{}", database.name);
+
+        let (mut walked, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = server.json(&format!("{all}&limit=1{cursor}")).await;
+            walked.extend(page["gaps"].as_array().expect("gaps").clone());
+            let Some(next) = page["next"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+        }
+        assert_eq!(Value::Array(walked), expected["gaps"], "{}", database.name);
+        let quiet = all.replace("12:00", "12:09");
+        assert_eq!(server.json(&quiet).await, serde_json::json!({ "gaps": [], "next": null }));
+        assert_eq!(server.problem(&all.replace("BTC", "ETH")).await.0, 404);
+    }
+}
+
+#[tokio::test]
 async fn problems_name_the_parameter_and_what_would_be_right() {
     let database = Database::sqlite().await;
     let server = with_rows(&database, trades(1, 2, 1)).await;
@@ -281,7 +364,8 @@ async fn without_its_database_it_says_so_and_hides_how() {
     let server = Server::start(Store::connect(nowhere, 3).expect("URL")).await;
     let bars = format!("{BARS}&limit=1");
     let books = bars.replace("bars", "books");
-    let paths = [&*bars, &books, "/v1/symbols", "/v1/health"];
+    let gaps = bars.replace("bars", "gaps");
+    let paths = [&*bars, &books, &gaps, "/v1/symbols", "/v1/health"];
     for (status, _, detail) in join_all(paths.map(|path| server.problem(path))).await {
         assert_eq!((status, &*detail), (503, "the database did not answer; try again"));
     }

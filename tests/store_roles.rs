@@ -2,19 +2,20 @@
 //! do nothing else. What dashboards read with theirs is in `store_views`.
 
 use futures_util::future::join_all;
-use market::{Bar, BookBar, Minute, fold};
+use market::{Bar, BookBar, Gap, Minute, fold};
 use sqlx::{AssertSqlSafe, Connection, Executor, MySqlConnection, PgConnection};
-use store::{Logins, Range, Store, StoreError};
+use store::{Logins, Outcome, Range, Repair, Store, StoreError};
 use tests::books::{book_bars, book_lines};
 use tests::mariadb::Mariadb;
 use tests::postgres::Postgres;
-use tests::trades::{name, symbol, trades};
+use tests::trades::{NOON, SECOND, name, symbol, time, trades};
 
 /// Deployments of the same account at the same time.
 const AT_ONCE: usize = 6;
 
-const REFUSED_TO_BOTH: [&str; 8] = [
+const REFUSED_TO_BOTH: [&str; 9] = [
     "delete from bars",
+    "delete from repairs",
     "delete from book_bars",
     "drop table book_bars",
     "truncate table bars",
@@ -33,6 +34,26 @@ fn all() -> Range {
     Range { exchange: name("binance"), symbol: symbol("BTCUSDT"), from, to, limit }
 }
 
+fn repair() -> Repair {
+    Repair {
+        gap: Gap {
+            exchange: name("binance"),
+            symbol: symbol("BTCUSDT"),
+            first_missing_id: 5,
+            last_missing_id: 9,
+            missing_count: 5,
+            from_time: time(NOON),
+            to_time: time(NOON + SECOND),
+        },
+        attempts: 1,
+        outcome: Outcome::Open,
+        reason: None,
+        last_attempt: time(NOON),
+        next_attempt: None,
+        throttled_until: None,
+    }
+}
+
 fn store(url: &str) -> Store {
     Store::connect(url, 1).expect("a URL")
 }
@@ -41,7 +62,7 @@ fn store(url: &str) -> Store {
 async fn migrated(url: &str) -> Logins {
     let stores: Vec<Store> = (0..AT_ONCE).map(|_| store(url)).collect();
     let migrations = join_all(stores.iter().map(Store::migrate)).await;
-    assert!(migrations.into_iter().all(|done| done.expect("migrated") == 4));
+    assert!(migrations.into_iter().all(|done| done.expect("migrated") == 5));
     // Connected before, so that all of them begin at once.
     join_all(stores.iter().map(Store::symbols)).await;
     let logins = join_all(stores.iter().map(Store::make_roles)).await;
@@ -73,6 +94,17 @@ async fn each_does_its_work(writer: &Store, reader: &Store) {
         reader.rows(&all()).await.expect("rows").into_iter().map(|row| row.bar).collect();
     assert_eq!(read, newer);
     reader.put_newer(&book_bars(book_lines(40, 2), 3)).await.expect_err("it only reads");
+
+    let repair = repair();
+    for _ in 0..2 {
+        writer
+            .put_repairs(std::slice::from_ref(&repair))
+            .await
+            .expect("a new row, and a known one");
+    }
+    assert_eq!(reader.repairs(&all()).await.expect("rows"), [repair.clone()]);
+    assert_eq!(reader.gaps(&all()).await.expect("gaps").gaps, []);
+    reader.put_repairs(&[repair]).await.expect_err("it only reads");
 }
 
 #[tokio::test]

@@ -1,10 +1,11 @@
-//! The `query` function: bars and books over HTTP, and the page that draws them; writes nothing.
+//! The `query` function: bars, books and gaps over HTTP, and the page that draws them; writes nothing.
 //!
 //! One router for Lambda and for a local server. Decimals are strings, times are UTC, errors are
 //! RFC 9457 problems that name the parameter.
 
 mod bars;
 mod books;
+mod gaps;
 mod page;
 mod problem;
 mod range;
@@ -34,6 +35,7 @@ pub fn router(store: Store) -> Router {
     Router::new()
         .route("/v1/bars", get(bars::get))
         .route("/v1/books", get(books::get))
+        .route("/v1/gaps", get(gaps::get))
         .route("/v1/symbols", get(status::symbols))
         .route("/v1/health", get(status::health))
         .merge(page::router())

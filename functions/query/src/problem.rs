@@ -41,7 +41,7 @@ impl Problem {
         Problem::plain(
             404,
             "Not found",
-            "the routes are /, /v1/bars, /v1/books, /v1/symbols and /v1/health",
+            "the routes are /, /v1/bars, /v1/books, /v1/gaps, /v1/symbols and /v1/health",
         )
     }
 

@@ -42,12 +42,18 @@ pub(crate) async fn find<R: InTime>(store: &Store, range: &Range) -> Result<Foun
     let behind = (rows.len() > range.limit as usize).then(|| rows.pop()).flatten();
     let next = behind.as_ref().and(rows.last()).map(|row| row.bar.minute());
     if rows.is_empty() {
-        let any = Range { from: Minute::MIN, to: Minute::MAX, limit: 1, ..range.clone() };
-        if store.rows::<R>(&any).await?.is_empty() {
-            return Err(Problem::unknown_symbol(R::NONE, &range.exchange, &range.symbol));
-        }
+        known::<R>(store, range).await?;
     }
     Ok(Found { rows, behind, next })
+}
+
+/// A symbol without any row at all is a problem.
+pub(crate) async fn known<R: InTime>(store: &Store, range: &Range) -> Result<(), Problem> {
+    let any = Range { from: Minute::MIN, to: Minute::MAX, limit: 1, ..range.clone() };
+    if store.rows::<R>(&any).await?.is_empty() {
+        return Err(Problem::unknown_symbol(R::NONE, &range.exchange, &range.symbol));
+    }
+    Ok(())
 }
 
 /// Reads the parameters; an unknown one is an error, since it would be passed over silently.

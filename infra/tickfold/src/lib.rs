@@ -4,6 +4,7 @@
 mod deliver;
 pub mod demo;
 pub mod fold;
+pub mod gaps;
 mod http;
 pub mod migrate;
 mod progress;

@@ -16,6 +16,7 @@ struct Arguments {
 enum Command {
     Demo(tickfold::demo::Arguments),
     Fold(tickfold::fold::Arguments),
+    Gaps(tickfold::gaps::Arguments),
     Migrate(tickfold::migrate::Arguments),
     Rebuild(tickfold::rebuild::Arguments),
     Serve(tickfold::serve::Arguments),
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Demo(arguments) => tickfold::demo::main(arguments),
         Command::Fold(arguments) => tickfold::fold::main(&arguments),
+        Command::Gaps(arguments) => tickfold::gaps::main(&arguments),
         Command::Migrate(arguments) => tickfold::migrate::main(&arguments),
         Command::Rebuild(arguments) => tickfold::rebuild::main(&arguments),
         Command::Serve(arguments) => tickfold::serve::main(&arguments),

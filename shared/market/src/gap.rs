@@ -29,16 +29,16 @@ pub struct Gap {
     pub last_missing_id: u64,
     pub missing_count: u64,
     /// Exchange time of a trade before the first of them.
-    pub since: Time,
+    pub from_time: Time,
     /// Exchange time of a trade behind the last of them. Its minute is that of the row at which the
     /// gap was found.
-    pub until: Time,
+    pub to_time: Time,
 }
 
 impl Gap {
     /// The row at which it was found: the one that it is inside of, or the one behind it.
     pub fn minute(&self) -> Minute {
-        self.until.minute()
+        self.to_time.minute()
     }
 
     /// Whether every id from the first to the last is missing.
@@ -82,15 +82,15 @@ pub fn gaps_at(
     before: Option<&Span>,
     row: &Span,
 ) -> Vec<Gap> {
-    let gap = |first: Option<u64>, last: Option<u64>, count: Option<u64>, since, until| {
+    let gap = |first: Option<u64>, last: Option<u64>, count: Option<u64>, from_time, to_time| {
         Some(Gap {
             exchange: exchange.clone(),
             symbol: symbol.clone(),
             first_missing_id: first?,
             last_missing_id: last?,
             missing_count: count.filter(|count| *count > 0)?,
-            since,
-            until,
+            from_time,
+            to_time,
         })
     };
     let outside = before.and_then(|before| {
@@ -98,7 +98,8 @@ pub fn gaps_at(
         let last = row.first_id.and_then(|id| id.checked_sub(1));
         gap(first, last, between(before, row), before.last_time, row.first_time)
     });
-    let (first, last) = (row.first_id.map(|id| id + 1), row.last_id.and_then(|id| id.checked_sub(1)));
+    let (first, last) =
+        (row.first_id.map(|id| id + 1), row.last_id.and_then(|id| id.checked_sub(1)));
     let inside = gap(first, last, row.missing_count, row.first_time, row.last_time);
     outside.into_iter().chain(inside).collect()
 }

@@ -11,7 +11,9 @@
 mod access;
 #[cfg(feature = "sqlite")]
 mod decimals;
+mod gaps;
 mod iam;
+mod known;
 mod sql;
 
 use std::sync::Arc;
@@ -27,8 +29,10 @@ use sqlx::{Connection, MySqlPool, PgPool};
 pub use crate::access::{Access, Account, Login, Password};
 #[cfg(feature = "sqlite")]
 pub use crate::decimals::{DECIMAL, decimal_order};
+pub use crate::gaps::{Gaps, Objects, Outcome, Repair};
 pub use crate::iam::Iam;
 use crate::iam::Tokens;
+pub use crate::known::{KnownGap, KnownGaps};
 
 /// Rows in one statement: a day of one symbol and some more. Measured rates are flat from 500 to
 /// 10,000; the JSON of this many is about a megabyte.
@@ -168,6 +172,8 @@ macro_rules! on {
         }
     };
 }
+
+pub(crate) use on;
 
 /// Waits until nobody else changes tables or rights.
 macro_rules! locked {

@@ -12,6 +12,9 @@ pub(crate) struct Sql {
     bars: Rows,
     book_bars: Rows,
     pub(crate) bar_before: &'static str,
+    pub(crate) gaps: &'static str,
+    pub(crate) repairs: &'static str,
+    pub(crate) put_repairs: &'static str,
     pub(crate) symbols: &'static str,
     /// 1 when nobody else changes tables or rights; none where a file's own lock is enough.
     pub(crate) lock: Option<&'static str>,
@@ -25,6 +28,10 @@ pub(crate) struct Rows {
     pub(crate) put: &'static [&'static str],
     pub(crate) range: &'static str,
     pub(crate) series: &'static str,
+    /// How many objects each row was folded from.
+    pub(crate) objects: &'static str,
+    /// The symbols that have rows.
+    pub(crate) names: &'static str,
 }
 
 /// What the accounts of a server are made with.
@@ -60,16 +67,23 @@ macro_rules! sql {
                     include_str!(concat!("../queries/", $folder, "/bars.sql")),
                 ),
                 series: include_str!(concat!("../queries/", $folder, "/bar_series.sql")),
+                objects: include_str!(concat!("../queries/", $folder, "/bar_objects.sql")),
+                names: include_str!(concat!("../queries/", $folder, "/bar_names.sql")),
             },
             book_bars: Rows {
                 put: &[$(include_str!(concat!("../queries/", $folder, "/", $put_book, ".sql"))),+],
                 range: include_str!(concat!("../queries/", $folder, "/book_bars.sql")),
                 series: include_str!(concat!("../queries/", $folder, "/book_series.sql")),
+                objects: include_str!(concat!("../queries/", $folder, "/book_bar_objects.sql")),
+                names: include_str!(concat!("../queries/", $folder, "/book_bar_names.sql")),
             },
             bar_before: concat!(
                 include_str!(concat!("../queries/", $folder, "/bar.sql")),
                 include_str!(concat!("../queries/", $folder, "/bar_before.sql")),
             ),
+            gaps: include_str!(concat!("../queries/", $folder, "/gaps.sql")),
+            repairs: include_str!(concat!("../queries/", $folder, "/repairs.sql")),
+            put_repairs: include_str!(concat!("../queries/", $folder, "/put_repairs.sql")),
             symbols: include_str!(concat!("../queries/", $folder, "/symbols.sql")),
             lock: $lock,
             roles: $roles,
@@ -88,7 +102,7 @@ sql!(
     POSTGRES: "postgres",
     ["put_bars"],
     ["put_book_bars"],
-    [1 "bars", 2 "candles", 3 "minute_totals", 4 "book_bars"],
+    [1 "bars", 2 "candles", 3 "minute_totals", 4 "book_bars", 5 "repairs"],
     Some(include_str!("../migrations/postgres/lock.sql")),
     roles!("postgres", ["readonly", "writer"])
 );
@@ -97,7 +111,7 @@ sql!(
     ["put_new_bars", "put_newer_bars"],
     ["put_new_book_bars", "put_newer_book_bars"],
     // One statement each: none of them can be rolled back there.
-    [1 "bars", 2 "candles", 3 "minute_totals", 4 "book_bars"],
+    [1 "bars", 2 "candles", 3 "minute_totals", 4 "book_bars", 5 "repairs"],
     Some(include_str!("../migrations/mysql/lock.sql")),
     roles!("mysql", ["readonly", "writer"])
 );
@@ -107,7 +121,7 @@ sql!(
     SQLITE: "sqlite",
     ["put_bars"],
     ["put_book_bars"],
-    [1 "bars", 2 "decimals", 3 "book_bars"],
+    [1 "bars", 2 "decimals", 3 "book_bars", 4 "repairs"],
     None,
     None
 );

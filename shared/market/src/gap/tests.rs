@@ -24,8 +24,9 @@ fn gaps(bars: &[Bar]) -> Vec<(u64, u64, u64, bool)> {
         let before = at.checked_sub(1).map(|before| &spans[before]);
         found.extend(gaps_at(&bar.exchange, &bar.symbol, before, &spans[at]));
     }
-    assert!(found.iter().all(|gap| gap.since < gap.until));
-    let facts = |it: &Gap| (it.first_missing_id, it.last_missing_id, it.missing_count, it.is_whole());
+    assert!(found.iter().all(|gap| gap.from_time < gap.to_time));
+    let facts =
+        |it: &Gap| (it.first_missing_id, it.last_missing_id, it.missing_count, it.is_whole());
     found.iter().map(facts).collect()
 }
 

@@ -9,3 +9,4 @@ grant select on bars to tickfold_readonly;
 grant select on candles to tickfold_readonly;
 grant select on minute_totals to tickfold_readonly;
 grant select on book_bars to tickfold_readonly;
+grant select on repairs to tickfold_readonly;

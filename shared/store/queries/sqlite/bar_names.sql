@@ -1,0 +1,22 @@
+-- The names of the symbols that have rows here, as JSON. Steps from one symbol to the next along the
+-- primary key, as symbols.sql does.
+with recursive
+exchanges (exchange) as (
+    select min(exchange) from bars
+    union all
+    select (select min(exchange) from bars where exchange > exchanges.exchange)
+    from exchanges where exchanges.exchange is not null
+),
+symbols (exchange, symbol) as (
+    select exchange, (select min(symbol) from bars where bars.exchange = exchanges.exchange)
+    from exchanges where exchange is not null
+    union all
+    select exchange, (
+        select min(symbol) from bars
+        where bars.exchange = symbols.exchange and bars.symbol > symbols.symbol
+    )
+    from symbols where symbol is not null
+)
+select json_array(exchange, symbol) as name
+from symbols where symbol is not null
+order by exchange, symbol
