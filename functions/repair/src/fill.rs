@@ -7,7 +7,7 @@ use std::time::Duration;
 use history::{History, HistoryError};
 use lake::{Lake, MinutePrefix};
 use market::gap::uncovered;
-use market::{Gap, Ids, Minute, Time, Trade};
+use market::{Gap, Ids, Minute, Trade};
 
 use crate::inside::DueGap;
 use crate::plan::Came;
@@ -176,6 +176,8 @@ fn came(error: HistoryError) -> Came {
 
 #[cfg(test)]
 mod tests {
+    use market::Time;
+
     use super::*;
 
     #[test]

@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use market::{ExchangeName, Gap, Minute, Symbol, Time};
+use market::{Bar, BookBar, ExchangeName, Gap, Minute, Symbol, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use store::{Outcome, Range, Repair, Store, Table};
+use store::{Outcome, Range, Repair, Row, Series, Store};
 
 use crate::plan;
 
@@ -79,22 +79,21 @@ impl Inside {
     }
 
     async fn objects(&self, from: Minute, to: Minute) -> anyhow::Result<Folded> {
-        let trades = self.folded(Table::Bars, from, to).await?;
-        let books = self.folded(Table::BookBars, from, to).await?;
+        let trades = self.folded::<Bar>(from, to).await?;
+        let books = self.folded::<BookBar>(from, to).await?;
         Ok(Folded { trades, books })
     }
 
-    async fn folded(
+    async fn folded<R: Row>(
         &self,
-        table: Table,
         from: Minute,
         to: Minute,
     ) -> anyhow::Result<Vec<FoldedMinutes>> {
         let mut fewest: BTreeMap<ExchangeName, BTreeMap<Minute, u64>> = BTreeMap::new();
-        for (exchange, symbol) in self.store.names(table).await? {
+        for Series { exchange, symbol } in self.store.series::<R>().await? {
             let range = Range { exchange: exchange.clone(), symbol, from, to, limit: MAX_ROWS };
             let of_exchange = fewest.entry(exchange).or_default();
-            for row in self.store.objects(table, &range).await? {
+            for row in self.store.objects::<R>(&range).await? {
                 let known = of_exchange.entry(row.minute).or_insert(row.object_count);
                 *known = (*known).min(row.object_count);
             }
@@ -108,7 +107,7 @@ impl Inside {
 
     async fn due(&self, since: Minute, now: Time) -> anyhow::Result<Due> {
         let (mut due, mut resting) = (Due::default(), BTreeSet::new());
-        for (exchange, symbol) in self.store.names(Table::Bars).await? {
+        for Series { exchange, symbol } in self.store.series::<Bar>().await? {
             let (gaps, repairs) = self.known(&exchange, &symbol, since).await?;
             self.settle(&gaps, &repairs).await?;
             if repairs.iter().any(|repair| repair.throttled_until.is_some_and(|end| end > now)) {

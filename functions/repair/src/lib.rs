@@ -65,7 +65,8 @@ pub async fn handle(app: &App, event: Value) -> anyhow::Result<Value> {
     match app {
         App::Outside(outside) => {
             let event = serde_json::from_value(event)?;
-            Ok(serde_json::to_value(outside.repair(&event).await?)?)
+            // Boxed, since the futures of the clients nest deeper than the compiler cares to follow.
+            Ok(serde_json::to_value(Box::pin(outside.repair(&event, now())).await?)?)
         }
         App::Inside(inside) => inside.answer(serde_json::from_value(event)?).await,
     }

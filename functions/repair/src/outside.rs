@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use history::{History, Places};
 use invoke::Function;
 use lake::{Kind, Lake, MinutePrefix, ObjectCounts};
-use market::{Exchange, ExchangeName, Minute};
+use market::{Exchange, ExchangeName, Minute, Time};
 use serde::de::DeserializeOwned;
 use store::Repair;
 use tokio::time::Instant;
@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use crate::inside::{Due, DueGap, Folded, Inside, Question};
 use crate::notice::Queue;
 use crate::plan::{self, Came};
-use crate::{Event, Repaired, fill, now, sweep};
+use crate::{Event, Repaired, fill, sweep};
 
 /// Gaps of rows that are older are for the archives: exchanges forget, and somebody has looked.
 const DAYS: i64 = 3;
@@ -57,13 +57,12 @@ impl Rows {
 
 impl Outside {
     /// Sweeps, then fills. What of it fails is tried again by the next call.
-    pub async fn repair(&self, event: &Event) -> anyhow::Result<Repaired> {
+    pub async fn repair(&self, event: &Event, now: Time) -> anyhow::Result<Repaired> {
         let end = Instant::now() + self.time;
-        let stale = self.sweep(event).await.context("sweep")?;
+        let stale = self.sweep(event, now).await.context("sweep")?;
         let mut repaired = Repaired { refolded: stale.len() as u64, ..Repaired::default() };
-        let since = now().minute().plus(-DAYS * 24 * 60).max(Minute::MIN);
-        let since = event.from.map_or(since, |from| from.min(since));
-        let due: Due = self.rows.ask(Question::Gaps { since, now: now() }).await?;
+        let since = now.minute().plus(-DAYS * 24 * 60).max(Minute::MIN);
+        let due: Due = self.rows.ask(Question::Gaps { since, now }).await?;
         (repaired.open, repaired.unfillable) = (due.open, due.unfillable);
         // What is folded again just now may not be missing.
         let due = due.gaps.into_iter().filter(|due| !is_folded_again(due, &stale));
@@ -71,7 +70,7 @@ impl Outside {
         for due in due {
             exchanges.entry(due.gap.exchange.clone()).or_default().push(due);
         }
-        let tried = exchanges.into_iter().map(|(exchange, gaps)| self.fill(exchange, gaps, end));
+        let tried = exchanges.into_iter().map(|(exchange, gaps)| self.fill(exchange, gaps, now, end));
         for tried in join_all(tried).await {
             let (tried, written, unfillable) = tried?;
             repaired.tried += tried;
@@ -84,8 +83,8 @@ impl Outside {
     }
 
     /// Has minutes folded again whose objects their rows do not know, and returns them.
-    async fn sweep(&self, event: &Event) -> anyhow::Result<BTreeSet<MinutePrefix>> {
-        let (from, to) = sweep::span(event, now());
+    async fn sweep(&self, event: &Event, now: Time) -> anyhow::Result<BTreeSet<MinutePrefix>> {
+        let (from, to) = sweep::span(event, now);
         let mut objects = BTreeMap::new();
         // Before the rows are asked: what comes in between is folded by its own event.
         for kind in Kind::ALL {
@@ -119,6 +118,7 @@ impl Outside {
         &self,
         exchange: ExchangeName,
         gaps: Vec<DueGap>,
+        now: Time,
         end: Instant,
     ) -> anyhow::Result<(u64, u64, u64)> {
         let history = self.history(&exchange);
@@ -141,7 +141,7 @@ impl Outside {
             if came == Came::Stored {
                 self.queue.refold(self.lake.bucket(), &rows_of(&gap)).await?;
             }
-            let repair = plan::after(gap, repair.as_ref(), &came, now());
+            let repair = plan::after(gap, repair.as_ref(), &came, now);
             given_up += u64::from(repair.outcome == store::Outcome::Unfillable);
             self.keep(repair).await?;
             if matches!(came, Came::Throttled { .. }) {
