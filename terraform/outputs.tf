@@ -49,6 +49,7 @@ output "functions" {
       aggregate = module.aggregate.name
       migrate   = module.migrate.name
       query     = module.query.name
+      repair    = module.repair.name
     },
     { for land in module.land : "land" => land.name },
   )

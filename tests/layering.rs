@@ -27,10 +27,12 @@ fn each_crate_knows_only_what_it_may() {
         "lake",
         "store",
         "history",
+        "invoke",
         "aggregate",
         "land",
         "migrate",
         "query",
+        "repair",
         "ingest",
         "tickfold",
     ];
@@ -43,7 +45,17 @@ fn each_crate_knows_only_what_it_may() {
         ("store", &["store", "market"], &["aws_config", "aws_sdk_s3", "rdkafka", "lambda_runtime"]),
         ("aggregate", &["aggregate", "lake", "store", "market"], &["rdkafka", "libsqlite3_sys"]),
         ("land", &["land", "lake", "market"], &["sqlx", "rdkafka", "libsqlite3_sys"]),
-        ("migrate", &["migrate", "store", "market"], &["aws_sdk_s3", "rdkafka", "libsqlite3_sys"]),
+        ("invoke", &["invoke"], &["sqlx", "aws_sdk_s3", "rdkafka", "lambda_runtime"]),
+        (
+            "migrate",
+            &["migrate", "invoke", "store", "market"],
+            &["aws_sdk_s3", "rdkafka", "libsqlite3_sys"],
+        ),
+        (
+            "repair",
+            &["repair", "invoke", "history", "lake", "store", "market"],
+            &["rdkafka", "libsqlite3_sys"],
+        ),
         (
             "query",
             &["query", "store", "market"],

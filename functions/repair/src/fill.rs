@@ -81,11 +81,6 @@ fn cut(gap: &Gap) -> u64 {
 /// The ids that no object of the gap's rows has.
 async fn missing(lake: &Lake, due: &DueGap) -> anyhow::Result<Vec<(u64, u64)>> {
     let (gap, last) = (&due.gap, cut(&due.gap));
-    // What the objects have and the row still lacks contradicts something: the exchange's own
-    // records then go before.
-    if due.repair.as_ref().is_some_and(|repair| repair.attempts > 0) && !gap.is_whole() {
-        return Ok(vec![(gap.first_missing_id, last)]);
-    }
     let mut covered = Vec::new();
     let ends = [gap.from_time.minute(), gap.minute()];
     for minute in if ends[0] == ends[1] { &ends[..1] } else { &ends[..] } {
@@ -94,7 +89,11 @@ async fn missing(lake: &Lake, due: &DueGap) -> anyhow::Result<Vec<(u64, u64)>> {
         let ours = read.lines.iter().filter(|trade| trade.symbol == gap.symbol);
         covered.extend(ours.filter_map(ids));
     }
-    Ok(uncovered(gap.first_missing_id, last, covered))
+    let missing = uncovered(gap.first_missing_id, last, covered);
+    // What the objects have and the row still lacks, folded anew, contradicts something: the
+    // exchange's own records then go before.
+    let again = due.repair.as_ref().is_some_and(|repair| repair.attempts > 0);
+    Ok(if missing.is_empty() && again { vec![(gap.first_missing_id, last)] } else { missing })
 }
 
 /// Asks for the ids, as far as the exchange has them.
@@ -157,9 +156,8 @@ fn ids(trade: &Trade) -> Option<(u64, u64)> {
 }
 
 fn covers_any(trade: &Trade, missing: &[(u64, u64)]) -> bool {
-    ids(trade).is_some_and(|(first, last)| {
-        missing.iter().any(|(from, to)| first <= *to && *from <= last)
-    })
+    ids(trade)
+        .is_some_and(|(first, last)| missing.iter().any(|(from, to)| first <= *to && *from <= last))
 }
 
 /// What an exchange's refusal means for the gap.

@@ -84,11 +84,7 @@ impl Inside {
         Ok(Folded { trades, books })
     }
 
-    async fn folded<R: Row>(
-        &self,
-        from: Minute,
-        to: Minute,
-    ) -> anyhow::Result<Vec<FoldedMinutes>> {
+    async fn folded<R: Row>(&self, from: Minute, to: Minute) -> anyhow::Result<Vec<FoldedMinutes>> {
         let mut fewest: BTreeMap<ExchangeName, BTreeMap<Minute, u64>> = BTreeMap::new();
         for Series { exchange, symbol } in self.store.series::<R>().await? {
             let range = Range { exchange: exchange.clone(), symbol, from, to, limit: MAX_ROWS };

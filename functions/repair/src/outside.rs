@@ -70,7 +70,8 @@ impl Outside {
         for due in due {
             exchanges.entry(due.gap.exchange.clone()).or_default().push(due);
         }
-        let tried = exchanges.into_iter().map(|(exchange, gaps)| self.fill(exchange, gaps, now, end));
+        let tried =
+            exchanges.into_iter().map(|(exchange, gaps)| self.fill(exchange, gaps, now, end));
         for tried in join_all(tried).await {
             let (tried, written, unfillable) = tried?;
             repaired.tried += tried;

@@ -1,5 +1,6 @@
-//! `tickfold serve`: hands a queue's messages to `aggregate` and serves `query`, in one process and
-//! without Lambda; holds nothing of its own, and what it has not finished the queue shows again.
+//! `tickfold serve`: hands a queue's messages to `aggregate`, serves `query` and calls `repair`, in
+//! one process and without Lambda; holds nothing of its own, and what it has not finished the queue
+//! shows again.
 
 use std::io::{self, IsTerminal};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -17,14 +18,14 @@ use store::{Access, Store};
 use tokio::task::JoinSet;
 use tracing_subscriber::EnvFilter;
 
-use crate::http;
 use crate::signals::stop_on_signals;
+use crate::{http, repair};
 use queue::Queue;
 
 mod queue;
 
 /// Warnings of all parts, and what this program itself has to tell.
-const LOG: &str = "warn,tickfold=info";
+const LOG: &str = "warn,tickfold=info,repair=info";
 /// Batches that are folded at a time: more would only wait for one machine's cores.
 const POLLERS: usize = 4;
 /// One for each poller, and some for the page.
@@ -42,6 +43,8 @@ by `tickfold migrate`.
 
 A message is deleted when its minutes are folded. One that fails is left to the queue, which shows
 it again, and makes it a dead letter if it is set up so.
+
+Every five minutes what is missing is asked for at the exchanges, as `tickfold repair` does.
 
 GET /health answers 200 while the queue and the database do.
 
@@ -100,7 +103,9 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let queue = Arc::new(Queue::from_env(&arguments.queue_url).await?);
 
     let router = router(store.clone(), Arc::clone(&queue));
+    let repair = repair::outside(store.clone(), app.lake.clone(), &arguments.queue_url).await;
     let mut parts = JoinSet::new();
+    parts.spawn(repair::run_always(repair, stop.clone()));
     parts.spawn(http::serve(listener, router, stop.clone()));
     for _ in 0..POLLERS {
         let (queue, app, stop) = (Arc::clone(&queue), app.clone(), stop.clone());

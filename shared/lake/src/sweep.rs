@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use market::time::MINUTES_PER_DAY;
 use market::Minute;
+use market::time::MINUTES_PER_DAY;
 
 use crate::key::{self, Area, Kind, MinutePrefix};
 use crate::{Lake, LakeError};
@@ -27,7 +27,8 @@ impl Lake {
                 // The folders of a day are in the order of their minutes.
                 let mut first = from;
                 while first < to {
-                    let minute = MinutePrefix { area, kind, exchange: exchange.clone(), minute: first };
+                    let minute =
+                        MinutePrefix { area, kind, exchange: exchange.clone(), minute: first };
                     let (day, after) = (minute.day(), minute.to_string());
                     for key in self.list_after(&day, &after, |key| key.prefix.minute < to).await? {
                         *counts.entry(key.prefix.within(Area::Raw)).or_default() += 1;
