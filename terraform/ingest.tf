@@ -1,5 +1,6 @@
 # ingest, always on: one small machine with Kafka and Vector beside it, or, where the stream is
-# Kinesis, a container of Fargate for each exchange. Nothing can connect to either.
+# Kinesis, a container of Fargate for each exchange. Only `query` can connect to the machine (live.tf),
+# and nobody to a container.
 
 locals {
   # Kafka and Vector need a machine; Kinesis needs none.
@@ -21,7 +22,7 @@ locals {
   kinds  = var.books ? ["trades", "books"] : ["trades"]
   topics = [for pair in setproduct(var.feeds[*].exchange, local.kinds) : join(".", pair)]
 
-  # Where ingest tells of this moment, inside the VPC; nothing can connect unless a rule says so.
+  # Where ingest tells of this moment, inside the VPC; live.tf says who may ask.
   live_port = 9101
 }
 
@@ -52,6 +53,7 @@ module "user_data" {
   bucket      = aws_s3_bucket.trades.id
   feeds       = var.feeds
   books       = var.books
+  spreads     = var.spreads
   topics      = local.topics
   live_port   = local.live_port
   local_kafka = var.stream == "kafka"
@@ -85,7 +87,7 @@ resource "aws_volume_attachment" "kafka" {
 }
 
 resource "aws_instance" "ingest" {
-  #checkov:skip=CKV_AWS_88:Exchanges are on the internet, and an address is a tenth of a NAT gateway; the group has no inbound rule.
+  #checkov:skip=CKV_AWS_88:Exchanges are on the internet, and an address is a tenth of a NAT gateway; nothing on the internet can connect.
   #checkov:skip=CKV_AWS_126:What alarms need comes every five minutes without it.
   #checkov:skip=CKV_AWS_135:Every t4g is optimised for EBS by itself.
   count = local.machine
@@ -94,6 +96,7 @@ resource "aws_instance" "ingest" {
   instance_type               = var.ingest_machine
   subnet_id                   = local.public_subnet_ids[0]
   associate_public_ip_address = true
+  private_ip                  = local.ingest_address
   vpc_security_group_ids      = [aws_security_group.ingest.id]
   iam_instance_profile        = aws_iam_instance_profile.ingest[0].name
   ebs_optimized               = true

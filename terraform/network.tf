@@ -128,7 +128,7 @@ resource "aws_vpc_security_group_egress_rule" "functions_to_s3" {
 
 resource "aws_security_group" "ingest" {
   name        = "${local.name}-ingest"
-  description = "ingest: opens connections to exchanges and to AWS, and takes none."
+  description = "ingest: opens connections to exchanges and to AWS, and takes those of query."
   vpc_id      = aws_vpc.this.id
 
   tags = { Name = "${local.name}-ingest" }

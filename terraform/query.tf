@@ -1,4 +1,5 @@
-# `query`: answers what the HTTP API of api.tf passes on; reads rows and changes none.
+# `query`: answers what the HTTP API of api.tf passes on; reads rows and changes none, and asks
+# ingest for what is now (live.tf).
 
 module "query" {
   source = "./modules/function"
@@ -9,9 +10,9 @@ module "query" {
   concurrency = var.query_concurrency
   # The gateway waits for 30 seconds at most.
   timeout     = 29
-  network     = local.inside
+  network     = local.live.network
   layers      = [aws_lambda_layer_version.certificates.arn]
-  environment = local.database_environment["tickfold_readonly"]
+  environment = merge(local.database_environment["tickfold_readonly"], local.live.environment)
 
   statements = {
     Database = local.database_statement["tickfold_readonly"]

@@ -322,6 +322,24 @@ variable "books" {
   nullable    = false
 }
 
+variable "spreads" {
+  description = "Which symbols the live state sets against each other, each as exchange and symbol: { of = \"binance BTCUSDT\", against = \"kraken BTC-USD\" }. Both are among the feeds."
+  type        = list(object({ of = string, against = string }))
+  default     = []
+
+  validation {
+    condition     = length(var.spreads) == 0 || (var.books && var.stream != "kinesis")
+    error_message = "spreads: they are made of books, by one ingest that reads both: books = true, and a stream other than kinesis."
+  }
+
+  validation {
+    condition = alltrue([for name in flatten([for spread in var.spreads : [spread.of, spread.against]]) :
+      contains(flatten([for feed in var.feeds : [for symbol in feed.symbols : "${feed.exchange} ${symbol}"]]), name)
+    ])
+    error_message = "spreads: exchange and symbol with a space between, such as \"binance BTCUSDT\", and both in feeds."
+  }
+}
+
 variable "ingest_image_tag" {
   description = "Tag of ingest's image in this stack's registry; `make deploy` makes it of what the image is made of. A new one replaces the machine, which takes some minutes."
   type        = string

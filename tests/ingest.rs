@@ -58,7 +58,7 @@ async fn a_ping_is_answered_with_its_own_payload() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_that_ends_is_opened_again_and_the_overlap_is_only_duplicates() {
+async fn a_connection_that_ends_is_opened_again_and_what_comes_twice_is_written_once() {
     let (mut exchange, broker) = (Exchange::start().await, Broker::start());
     let running = start(config(&exchange, &broker));
     let mut first = exchange.session().await;
@@ -73,9 +73,9 @@ async fn a_connection_that_ends_is_opened_again_and_the_overlap_is_only_duplicat
     (8..=9).for_each(|id| third.send(trade(id)));
 
     let ids = broker.ids(&["BTCUSDT"], 9).await;
-    assert_eq!(ids.values().sum::<u64>(), 12);
+    assert_eq!(ids.values().sum::<u64>(), 9);
     let report = running.stop().await.expect("a clean end");
-    let expected = Report { received: 12, published: 12, repeated: 3, reconnects: 2, ..report };
+    let expected = Report { received: 9, published: 9, repeated: 3, reconnects: 2, ..report };
     assert_eq!((report, report.missing_ids), (expected, 0));
 }
 
@@ -95,7 +95,7 @@ async fn before_an_announced_end_the_next_connection_is_open_and_no_gap_is_made_
     (4..=7).for_each(|id| first.send(trade(id)));
 
     let ids = broker.ids(&["BTCUSDT"], 9).await;
-    assert_eq!(ids.values().sum::<u64>(), 11);
+    assert_eq!(ids.values().sum::<u64>(), 9);
     while let Some(message) = first.heard().await {
         assert!(matches!(message, Message::Close(_)), "{message:?}");
     }
@@ -302,15 +302,7 @@ async fn a_full_queue_stops_the_reading_and_nothing_is_dropped() {
         let id = id.div_ceil(2);
         session.send(agg_trade(symbol, id, id).replacen(r#"{"stream""#, &padding, 1));
     }
-    let stuck = async {
-        let mut sent = u64::MAX;
-        while sent != session.frames_sent() || sent == 0 {
-            sent = session.frames_sent();
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
-        sent
-    };
-    let sent = soon("back-pressure", stuck).await;
+    let sent = session.stuck().await;
     assert!(sent < TRADES, "{sent} frames were taken while nothing could be delivered");
     broker.up();
     broker.ids(&["BTCUSDT", "ETHUSDT"], TRADES / 2).await;

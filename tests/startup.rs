@@ -46,6 +46,7 @@ fn variables() -> Value {
             { "exchange": "kraken", "symbols": ["BTC-USD"] },
         ],
         "books": true,
+        "spreads": [{ "of": "binance BTCUSDT", "against": "kraken BTC-USD" }],
         "topics": ["binance.trades", "binance.books", "kraken.trades", "kraken.books"],
         "live_port": 9101,
         "local_kafka": true,

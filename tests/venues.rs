@@ -1,18 +1,17 @@
-//! Ingest against each exchange that is subscribed to by messages, scripted: whatever the exchange
-//! does, the lines on the topic are the trades that were sent, once, or it is counted that they
-//! are not.
+//! Ingest against each exchange, scripted: whatever the exchange does, or the broker, the lines on
+//! the topic are the trades that were sent, once, or it is counted that they are not.
 
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::time::Duration;
 
-use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use axum::extract::ws::Message;
 use futures_util::future::join_all;
-use market::{BookLine, Exchange as Name};
+use market::Exchange as Name;
 
 use broker::Broker;
 use exchange::{Exchange, Session};
-use running::{config, start};
+use running::{kafka, start};
 use venue::{VENUES, Venue};
 
 #[path = "ingest/books.rs"]
@@ -21,28 +20,35 @@ mod books;
 #[expect(dead_code, reason = "it is shared with the tests of Binance's feed")]
 mod broker;
 #[path = "ingest/exchange.rs"]
-#[expect(dead_code, reason = "it is shared with the tests of Binance's feed")]
 mod exchange;
 #[path = "ingest/running.rs"]
 #[expect(dead_code, reason = "it is shared with the tests of Binance's feed")]
 mod running;
+#[path = "venues/books.rs"]
+mod scenes_of_books;
 #[path = "ingest/venue.rs"]
 mod venue;
 
 /// Plays a scene at every exchange, all at once: some make ingest wait.
 async fn everywhere<F: Future<Output = ()>>(scene: impl Fn(Venue, Exchange, Broker) -> F) {
-    everywhere_with(Venue::topic, scene).await;
+    join_all(VENUES.into_iter().map(|venue| at(venue, venue.topic(), &scene))).await;
 }
 
-async fn everywhere_with<F: Future<Output = ()>>(
+/// The same, where there is somebody to talk to.
+async fn in_conversation<F: Future<Output = ()>>(
     topic: impl Fn(&Venue) -> String,
     scene: impl Fn(Venue, Exchange, Broker) -> F,
 ) {
-    let play = |venue: &Venue| {
-        let (venue, topic, scene) = (*venue, topic(venue), &scene);
-        async move { scene(venue, Exchange::start().await, Broker::with(&topic)).await }
-    };
-    join_all(VENUES.iter().map(play)).await;
+    let venues = VENUES.into_iter().filter(Venue::converses);
+    join_all(venues.map(|venue| at(venue, topic(&venue), &scene))).await;
+}
+
+async fn at<F: Future<Output = ()>>(
+    venue: Venue,
+    topic: String,
+    scene: &impl Fn(Venue, Exchange, Broker) -> F,
+) {
+    scene(venue, Exchange::start().await, Broker::with(&topic)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -65,6 +71,85 @@ async fn after_a_cut_everything_is_there_once() {
         assert_eq!((report.refused_channels, report.refused_frames), (0, 0), "{venue:?}");
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_goodbye_costs_nothing_that_is_told_again() {
+    everywhere(async |venue, mut exchange, broker| {
+        let running = start(venue.config(&exchange, &broker));
+        let mut first = exchange.session().await;
+        venue.subscribe(&mut first).await;
+        (1..=3).for_each(|id| first.send(venue.trade(id)));
+        first.close(1001, "going away");
+        let mut second = exchange.session().await;
+        venue.subscribe(&mut second).await;
+        (2..=5).for_each(|id| second.send(venue.trade(id)));
+        second.read_so_far().await;
+        let report = running.stop().await.expect("a clean end");
+        assert_eq!(venue.lines(&broker, report.published).await, venue.expected(1..=5));
+        assert_eq!((report.repeated, report.gaps, report.reconnects), (2, 0, 1), "{venue:?}");
+        assert_eq!(report.unproven, u64::from(!venue.contiguous()), "{venue:?}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_websockets_ping_is_answered_with_its_own_payload() {
+    everywhere(async |venue, mut exchange, broker| {
+        let running = start(venue.config(&exchange, &broker));
+        let mut session = exchange.session().await;
+        venue.subscribe(&mut session).await;
+        session.message(Message::Ping(b"1700000000120".to_vec().into()));
+        loop {
+            match session.heard().await {
+                Some(Message::Pong(payload)) => break assert_eq!(*payload, *b"1700000000120"),
+                Some(_) => {}
+                None => panic!("{venue:?}: the connection ended"),
+            }
+        }
+        session.send(venue.trade(1));
+        assert_eq!(venue.lines(&broker, 1).await, venue.expected([1]));
+        running.stop().await.expect("a clean end");
+    })
+    .await;
+}
+
+/// Frames of a slow reader: some 40 MB, which no socket's buffers hold.
+const UNREAD: u64 = 2_000;
+const PADDING: usize = 20_000;
+
+/// While Kafka is away, so many lines wait and no more; then the exchange is not read, and ends it.
+/// What it has sent by then in vain is counted.
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_a_broker_that_stands_still_memory_is_bounded_and_the_loss_is_counted() {
+    for venue in VENUES {
+        let (mut exchange, broker) = (Exchange::start().await, Broker::with(&venue.topic()));
+        let mut config = venue.config(&exchange, &broker);
+        config.queued = 10;
+        kafka(&mut config).in_flight = 20;
+        let running = start(config);
+        let mut first = exchange.session().await;
+        venue.subscribe(&mut first).await;
+        broker.down();
+        let padding = format!(r#"{{"padding":"{}","#, "x".repeat(PADDING));
+        (1..=UNREAD).for_each(|id| first.send(venue.trade(id).replacen('{', &padding, 1)));
+        let taken = first.stuck().await;
+        assert!(taken < UNREAD, "{venue:?}: {taken} frames were taken, and 30 lines may wait");
+        first.cut();
+        while first.heard().await.is_some() {}
+        broker.up();
+        let mut second = exchange.session().await;
+        venue.subscribe(&mut second).await;
+        second.send(venue.trade(UNREAD + 1));
+        second.read_so_far().await;
+        let report = running.stop().await.expect("a clean end");
+        let lines = venue.lines(&broker, report.published).await;
+        let read = report.received - 1;
+        assert_eq!(lines, venue.expected((1..=read).chain([UNREAD + 1])), "{venue:?}");
+        assert!(read >= 30 && read <= taken, "{venue:?}: {read} of {taken}");
+        let lost = if venue.contiguous() { (1, UNREAD - read, 0) } else { (0, 0, 1) };
+        assert_eq!((report.gaps, report.missing_ids, report.unproven), lost, "{venue:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -119,7 +204,7 @@ async fn a_connection_that_falls_silent_is_replaced() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_channel_that_is_refused_or_dropped_comes_later_and_the_others_go_on() {
-    everywhere(async |venue, mut exchange, broker| {
+    in_conversation(Venue::topic, async |venue, mut exchange, broker| {
         let running = start(venue.config(&exchange, &broker));
         let mut session = exchange.session().await;
         let [good, bad] = venue.symbols;
@@ -175,7 +260,8 @@ async fn unknown_messages_are_counted_and_cost_nothing() {
         venue.subscribe(&mut session).await;
         session.send(venue.trade(1));
         let unknown = match venue.name {
-            Name::Binance | Name::Bybit | Name::BybitSpot => r#"{"topic":"moon.BTCUSDT"}"#,
+            Name::Binance => r#"{"stream":"btcusdt@moon","data":{"e":"moon","s":"BTCUSDT"}}"#,
+            Name::Bybit | Name::BybitSpot => r#"{"topic":"moon.BTCUSDT"}"#,
             Name::Deribit => r#"{"jsonrpc":"2.0","method":"moon","params":{}}"#,
             Name::Coinbase => r#"{"type":"moon"}"#,
             Name::Kraken => r#"{"channel":"moon","data":[]}"#,
@@ -230,6 +316,11 @@ async fn where_the_client_keeps_the_connection_it_does() {
             r#"{"op":"ping"}"#,
             r#"{"success":true,"ret_msg":"pong","conn_id":"d8bu1o","req_id":"","op":"ping"}"#,
         ),
+        (
+            Name::BybitSpot,
+            r#"{"op":"ping"}"#,
+            r#"{"success":true,"ret_msg":"pong","conn_id":"d8bu1o","op":"ping"}"#,
+        ),
         (Name::Kraken, r#"{"method":"ping"}"#, r#"{"method":"pong"}"#),
     ] {
         let venue = venue(name);
@@ -270,114 +361,4 @@ async fn coinbases_heartbeat_shows_a_trade_that_never_came() {
     let report = running.stop().await.expect("a clean end");
     assert_eq!(venue.lines(&broker, report.published).await, venue.expected([8, 11]));
     assert_eq!((report.gaps, report.missing_ids), (1, 2));
-}
-
-/// So many milliseconds after the beginning of a second that is far enough ahead for the clock to
-/// have no say: ingest ends a second of its own accord when it is two seconds past.
-fn ahead(now: DateTime<Utc>, millis: i64) -> DateTime<Utc> {
-    now.trunc_subsecs(0) + TimeDelta::seconds(30) + TimeDelta::milliseconds(millis)
-}
-
-/// The best bids of the lines on the topic, each run of equal ones once.
-async fn best_bids(broker: &Broker, count: u64) -> Vec<String> {
-    let mut bids = Vec::new();
-    for _ in 0..count {
-        let record = broker.record().await;
-        let line = BookLine::from_line(&record.value).expect("a book's line");
-        assert_eq!(record.key, line.symbol.as_str());
-        assert_eq!(record.millis, Some(line.time.micros() / 1_000));
-        bids.push(line.bids[0].0.value().to_string());
-    }
-    bids.dedup();
-    bids
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_broken_book_is_asked_for_anew_and_no_line_reaches_across() {
-    for venue in VENUES {
-        let (mut exchange, broker) = (Exchange::start().await, Broker::with(&venue.books_topic()));
-        let mut config = venue.config(&exchange, &broker);
-        config.feeds[0].books = true;
-        let running = start(config);
-        let mut session = exchange.session().await;
-        let mut channels = venue.channels();
-        channels.extend(venue.symbols.map(|symbol| venue.book_channel(symbol)));
-        venue.settle(&mut session, channels, None).await;
-        let now = Utc::now();
-        session.send(venue.snapshot(10, "43000.1"));
-        session.send(venue.change(10, 11, "43000.2", ahead(now, 500)));
-        // Its second is not over when the next one shows that something is lost.
-        session.send(venue.hole("43000.3", ahead(now, 600)));
-        session.send(venue.change(13, 14, "43000.4", ahead(now, 2_000)));
-        for verb in ["unsubscribe", "subscribe"] {
-            let text = venue.heard(&mut session).await;
-            let said = text.contains("unsubscribe");
-            assert_eq!(said, verb == "unsubscribe", "{venue:?}: {text}");
-            assert!(text.contains(venue.book_kind()), "{venue:?}: {text}");
-            venue.grant(&session, &text);
-        }
-        session.send(venue.snapshot(20, "43000.5"));
-        session.send(venue.change(20, 21, "43000.6", ahead(Utc::now(), 4_000)));
-        session.read_so_far().await;
-        let report = running.stop().await.expect("a clean end");
-        assert_eq!((report.published, report.broken_books), (report.book_lines, 1), "{venue:?}");
-        let bids = best_bids(&broker, report.book_lines).await;
-        assert_eq!(bids, ["43000.1", "43000.5"], "{venue:?}");
-        assert_eq!((report.refused_frames, report.refused_channels), (0, 0), "{venue:?}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn after_a_cut_a_book_begins_anew() {
-    everywhere_with(Venue::books_topic, async |venue, mut exchange, broker| {
-        let mut config = venue.config(&exchange, &broker);
-        config.feeds[0].books = true;
-        let running = start(config);
-        let mut channels = venue.channels();
-        channels.extend(venue.symbols.map(|symbol| venue.book_channel(symbol)));
-        let mut first = exchange.session().await;
-        venue.settle(&mut first, channels.clone(), None).await;
-        let now = Utc::now();
-        first.send(venue.snapshot(10, "43000.1"));
-        first.send(venue.change(10, 11, "43000.2", ahead(now, 500)));
-        first.read_so_far().await;
-        first.cut();
-        let mut second = exchange.session().await;
-        venue.settle(&mut second, channels, None).await;
-        // Without a snapshot this says nothing.
-        second.send(venue.change(11, 12, "43000.3", ahead(now, 2_000)));
-        second.send(venue.snapshot(20, "43000.5"));
-        second.send(venue.change(20, 21, "43000.6", ahead(Utc::now(), 4_000)));
-        second.read_so_far().await;
-        let report = running.stop().await.expect("a clean end");
-        let bids = best_bids(&broker, report.book_lines).await;
-        assert_eq!(bids, ["43000.1", "43000.5"], "{venue:?}");
-        assert_eq!((report.broken_books, report.reconnects), (0, 1), "{venue:?}");
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn binances_books_are_whole_each_time_and_a_line_comes_without_another_change() {
-    let (mut exchange, broker) = (Exchange::start().await, Broker::with("binance.books"));
-    let mut config = config(&exchange, &broker);
-    config.feeds[0].books = true;
-    let running = start(config);
-    let session = exchange.session().await;
-    let streams = "btcusdt@aggTrade/ethusdt@aggTrade/btcusdt@depth20@100ms/ethusdt@depth20@100ms";
-    assert!(session.address.contains(streams), "{}", session.address);
-    let same = async {
-        for id in 160_u64.. {
-            session.send(format!(
-                r#"{{"stream":"btcusdt@depth20@100ms","data":{{"lastUpdateId":{id},"bids":[["43000.1","1"]],"asks":[["43000.9","1"]]}}}}"#
-            ));
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    };
-    tokio::select! {
-        bids = best_bids(&broker, 1) => assert_eq!(bids, ["43000.1"]),
-        () = same => {}
-    }
-    let report = running.stop().await.expect("a clean end");
-    assert_eq!((report.published, report.broken_books), (report.book_lines, 0));
 }

@@ -31,6 +31,7 @@ locals {
     topics    = var.topics
     feeds     = var.feeds
     books     = var.books
+    spreads   = var.spreads
     live_port = var.live_port
     s3        = "https://s3.${var.region}.${var.dns_suffix}"
     security  = var.local_kafka ? "plaintext" : "msk-iam"

@@ -40,6 +40,11 @@ variable "books" {
   type        = bool
 }
 
+variable "spreads" {
+  description = "Which symbols the live state sets against each other."
+  type        = list(object({ of = string, against = string }))
+}
+
 variable "topics" {
   description = "What ingest writes to: {exchange}.trades, and {exchange}.books where books are read."
   type        = list(string)

@@ -21,6 +21,15 @@ run "kafka_on_one_machine" {
   }
 
   assert {
+    condition = (
+      aws_vpc_security_group_ingress_rule.ingest_from_live[0].cidr_ipv4 == null
+      && contains(local.live.network.security_group_ids, aws_vpc_security_group_ingress_rule.ingest_from_live[0].referenced_security_group_id)
+      && local.live.environment.LIVE_URL == "http://${aws_instance.ingest[0].private_ip}:9101"
+    )
+    error_message = "query, and nobody else, reaches the live state where it is."
+  }
+
+  assert {
     condition     = aws_volume_attachment.kafka[0].stop_instance_before_detaching && aws_instance.ingest[0].user_data_replace_on_change
     error_message = "Another machine takes the disk over as the last one left it."
   }
@@ -105,6 +114,11 @@ run "kinesis_on_fargate" {
     condition     = contains(keys(aws_cloudwatch_metric_alarm.aws), "lag") && !contains(keys(aws_cloudwatch_metric_alarm.figures), "lag")
     error_message = "land's lag is AWS's own metric."
   }
+
+  assert {
+    condition     = length(aws_vpc_security_group_ingress_rule.ingest_from_live) == 0 && length(local.live.environment) == 0
+    error_message = "Nobody connects to a container, whose address does not last."
+  }
 }
 
 run "msk" {
@@ -138,6 +152,17 @@ run "who_is_told" {
     condition     = length(aws_budgets_budget.this) == 1 && length(aws_sns_topic_subscription.alarms) == 1 && length(aws_cloudwatch_dashboard.this) == 0
     error_message = "Each can be turned on and off."
   }
+}
+
+run "spreads_of_known_books" {
+  command = plan
+
+  variables {
+    books   = false
+    spreads = [{ of = "binance BTCUSDT", against = "kraken BTC-USD" }]
+  }
+
+  expect_failures = [var.spreads]
 }
 
 run "trades_alone" {

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -13,6 +14,7 @@ use axum::routing::any;
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use crate::running::soon;
 
@@ -25,16 +27,11 @@ pub(crate) struct Exchange {
 pub(crate) struct Session {
     /// The path and query that it was opened with.
     pub(crate) address: String,
-    commands: mpsc::UnboundedSender<Command>,
+    frames: mpsc::UnboundedSender<Message>,
     heard: mpsc::UnboundedReceiver<Message>,
     /// Frames that the socket has taken.
     sent: Arc<AtomicU64>,
-}
-
-enum Command {
-    Send(Message),
-    /// Ends the connection without a word.
-    Cut,
+    death: CancellationToken,
 }
 
 #[derive(Clone)]
@@ -71,18 +68,18 @@ async fn accept(State(server): State<Server>, uri: Uri, upgrade: WebSocketUpgrad
         return (StatusCode::SERVICE_UNAVAILABLE, "not now").into_response();
     }
     upgrade.on_upgrade(async move |socket| {
-        let (commands, orders) = mpsc::unbounded_channel();
+        let (frames, orders) = mpsc::unbounded_channel();
         let (ears, heard) = mpsc::unbounded_channel();
-        let sent = Arc::new(AtomicU64::new(0));
-        let (address, counter) = (uri.to_string(), Arc::clone(&sent));
-        let _ = server.sessions.send(Session { address, commands, heard, sent });
-        serve(socket, orders, ears, counter).await;
+        let (sent, death) = (Arc::new(AtomicU64::new(0)), CancellationToken::new());
+        let (address, counter, dies) = (uri.to_string(), Arc::clone(&sent), death.clone());
+        let _ = server.sessions.send(Session { address, frames, heard, sent, death });
+        dies.run_until_cancelled(serve(socket, orders, ears, counter)).await;
     })
 }
 
 async fn serve(
     socket: WebSocket,
-    mut orders: mpsc::UnboundedReceiver<Command>,
+    mut orders: mpsc::UnboundedReceiver<Message>,
     ears: mpsc::UnboundedSender<Message>,
     sent: Arc<AtomicU64>,
 ) {
@@ -93,7 +90,7 @@ async fn serve(
         }
     };
     let speak = async {
-        while let Some(Command::Send(message)) = orders.recv().await {
+        while let Some(message) = orders.recv().await {
             if sink.send(message).await.is_err() {
                 break;
             }
@@ -109,19 +106,30 @@ impl Session {
     }
 
     pub(crate) fn message(&self, message: Message) {
-        let _ = self.commands.send(Command::Send(message));
+        let _ = self.frames.send(message);
     }
 
+    /// Ends the connection without a word, and with what was not sent yet.
     pub(crate) fn cut(&self) {
-        let _ = self.commands.send(Command::Cut);
+        self.death.cancel();
     }
 
     pub(crate) fn close(&self, code: u16, reason: &str) {
         self.message(Message::Close(Some(CloseFrame { code, reason: reason.into() })));
     }
 
-    pub(crate) fn frames_sent(&self) -> u64 {
-        self.sent.load(Ordering::SeqCst)
+    /// Waits until ingest reads no more of what is sent; returns how many frames the socket took.
+    pub(crate) async fn stuck(&self) -> u64 {
+        let sent = || self.sent.load(Ordering::SeqCst);
+        let stuck = async {
+            let mut before = u64::MAX;
+            while before != sent() || before == 0 {
+                before = sent();
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            before
+        };
+        soon("back-pressure", stuck).await
     }
 
     /// What ingest sends next; `None` once the connection has ended.

@@ -1,5 +1,5 @@
-//! The scripted side of the exchanges that are subscribed to by messages: their trades and their
-//! answers, in the shapes that they document; decides nothing by itself.
+//! The scripted side of the exchanges: their trades and their answers, in the shapes that they
+//! document; decides nothing by itself.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -21,7 +21,8 @@ pub(crate) struct Venue {
     pub(crate) symbols: [&'static str; 2],
 }
 
-pub(crate) const VENUES: [Venue; 5] = [
+pub(crate) const VENUES: [Venue; 6] = [
+    Venue { name: Name::Binance, symbols: ["BTCUSDT", "ETHUSDT"] },
     Venue { name: Name::Bybit, symbols: ["BTCUSDT", "ETHUSDT"] },
     Venue { name: Name::BybitSpot, symbols: ["BTCUSDT", "ETHUSDT"] },
     Venue { name: Name::Deribit, symbols: ["BTC-PERPETUAL", "ETH-PERPETUAL"] },
@@ -37,6 +38,12 @@ pub(crate) struct Asked {
 }
 
 impl Venue {
+    /// Whether it is subscribed to by messages, and books are changes of what was before; else its
+    /// address says what it brings, and each message is a whole book.
+    pub(crate) fn converses(&self) -> bool {
+        self.name != Name::Binance
+    }
+
     pub(crate) fn contiguous(&self) -> bool {
         !matches!(self.name, Name::Bybit | Name::BybitSpot)
     }
@@ -64,7 +71,12 @@ impl Venue {
         let millis = 1_700_000_000_000 + id;
         let time = format!("2023-11-14T22:13:20.{id:06}Z");
         let message = match self.name {
-            Name::Binance => panic!("it is subscribed to by its address"),
+            Name::Binance => {
+                let stream = format!("{}@aggTrade", symbol.to_ascii_lowercase());
+                json!({"stream": stream, "data": {"e": "aggTrade", "E": millis * 1_000,
+                    "s": symbol, "a": id, "p": "43000.10", "q": "0.004", "f": id, "l": id,
+                    "T": millis * 1_000, "m": false, "M": true}})
+            }
             Name::Bybit | Name::BybitSpot => {
                 json!({"topic": format!("publicTrade.{symbol}"), "type": "snapshot", "ts": millis,
                     "data": [{"T": millis, "s": symbol, "S": "Buy", "v": "0.004", "p": "43000.10",

@@ -44,7 +44,8 @@ pub struct Report {
     pub published: u64,
     /// Sendings beyond a line's first.
     pub resent: u64,
-    /// Trades whose ids had come before, for the most part when one connection relieved another.
+    /// Trades that were dropped, since their ids had come lately: for the most part when one
+    /// connection relieved another.
     pub repeated: u64,
     /// Frames that could not be read.
     pub refused_frames: u64,

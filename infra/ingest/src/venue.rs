@@ -29,18 +29,8 @@ pub(crate) struct Terms {
     pub(crate) max_message: usize,
     /// What is said once connected; `None` where the address says it all.
     pub(crate) subscription: Option<Subscription>,
-    pub(crate) repeats: Repeats,
     /// Whether ids of trades are contiguous, so that a missing one shows.
     pub(crate) contiguous: bool,
-}
-
-/// What becomes of a trade that comes a second time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Repeats {
-    /// It is sent a second time, which changes nothing downstream.
-    PassedOn,
-    /// It is dropped, if the first was not too long ago.
-    Dropped,
 }
 
 /// How a connection is told what to bring.

@@ -18,7 +18,7 @@ use crate::Report;
 use crate::board::Place;
 use crate::config::Feed;
 use crate::line::Line;
-use crate::venue::{Repeats, Terms};
+use crate::venue::Terms;
 
 /// Unreadable frames that are logged within one minute; if an exchange changed its format, all of
 /// its messages would be.
@@ -60,7 +60,6 @@ pub(super) enum Heard {
 
 pub(super) struct Reader {
     exchange: Exchange,
-    repeats: Repeats,
     place: Place,
     lines: mpsc::Sender<Line>,
     books: Option<Books>,
@@ -84,7 +83,6 @@ impl Reader {
     ) -> Reader {
         Reader {
             exchange: feed.exchange,
-            repeats: terms.repeats,
             lines,
             books: Books::of(feed, place.clone()),
             place,
@@ -201,16 +199,16 @@ impl Reader {
             Some(track) => track,
             None => self.tracks.entry(trade.symbol.clone()).or_default(),
         };
-        let seen = track.observe(&trade.ids);
-        let dropped = self.repeats == Repeats::Dropped && track.repeats(&trade.ids);
-        match (seen, &trade.ids) {
-            (Seen::Gap { missing }, Ids::Range { first, .. }) => {
-                self.miss(&trade.symbol, missing, first - 1);
-            }
-            (Seen::Again, _) => self.report.repeated += 1,
-            (Seen::Next | Seen::Gap { .. }, _) => self.report.repeated += u64::from(dropped),
+        if track.repeats(&trade.ids) {
+            self.report.repeated += 1;
+            return false;
         }
-        !dropped
+        if let (Seen::Gap { missing }, Ids::Range { first, .. }) =
+            (track.observe(&trade.ids), &trade.ids)
+        {
+            self.miss(&trade.symbol, missing, first - 1);
+        }
+        true
     }
 
     /// The exchange says what the newest trade is: one that did not come is missing.

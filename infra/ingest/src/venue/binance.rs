@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{Repeats, Terms, max_message};
+use super::{Terms, max_message};
 use crate::config::{Feed, Stream};
 
 /// The host for market data only: it knows no accounts, and its port 443 passes most firewalls.
@@ -49,7 +49,6 @@ pub(super) fn terms(feed: &Feed) -> Result<Terms, String> {
         connect_every: CONNECT_EVERY,
         max_message: max_message(feed),
         subscription: None,
-        repeats: Repeats::PassedOn,
         contiguous: true,
     })
 }

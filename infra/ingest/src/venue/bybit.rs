@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use market::Exchange;
 
-use super::{Answer, Carries, Repeats, Subscription, Terms, Verb, books, max_message, quoted};
+use super::{Answer, Carries, Subscription, Terms, Verb, books, max_message, quoted};
 use crate::config::Feed;
 
 pub(super) const BASE_URL: &str = "wss://stream.bybit.com";
@@ -53,7 +53,6 @@ pub(super) fn terms(feed: &Feed) -> Result<Terms, String> {
             answer: Answer::Whole,
             keep_alive: Some(PING),
         }),
-        repeats: Repeats::Dropped,
         contiguous: false,
     })
 }

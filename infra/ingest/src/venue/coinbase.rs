@@ -8,8 +8,7 @@
 use std::time::Duration;
 
 use super::{
-    Answer, Carries, Repeats, Subscription, Terms, Verb, books, channels, check_count, max_message,
-    quoted,
+    Answer, Carries, Subscription, Terms, Verb, books, channels, check_count, max_message, quoted,
 };
 use crate::config::Feed;
 
@@ -43,7 +42,6 @@ pub(super) fn terms(feed: &Feed) -> Result<Terms, String> {
             answer: Answer::List,
             keep_alive: None,
         }),
-        repeats: Repeats::Dropped,
         contiguous: true,
     })
 }

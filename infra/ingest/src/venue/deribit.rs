@@ -7,9 +7,7 @@
 
 use std::time::Duration;
 
-use super::{
-    Answer, Carries, Repeats, Subscription, Terms, Verb, books, check_count, max_message, quoted,
-};
+use super::{Answer, Carries, Subscription, Terms, Verb, books, check_count, max_message, quoted};
 use crate::config::Feed;
 
 pub(super) const BASE_URL: &str = "wss://www.deribit.com";
@@ -48,7 +46,6 @@ pub(super) fn terms(feed: &Feed) -> Result<Terms, String> {
             answer: Answer::List,
             keep_alive: None,
         }),
-        repeats: Repeats::Dropped,
         contiguous: true,
     })
 }

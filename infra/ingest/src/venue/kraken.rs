@@ -9,8 +9,7 @@ use std::time::Duration;
 use market::{Exchange, Symbol};
 
 use super::{
-    Answer, Carries, Repeats, Subscription, Terms, Verb, books, channels, check_count, max_message,
-    quoted,
+    Answer, Carries, Subscription, Terms, Verb, books, channels, check_count, max_message, quoted,
 };
 use crate::config::Feed;
 
@@ -45,7 +44,6 @@ pub(super) fn terms(feed: &Feed) -> Result<Terms, String> {
             answer: Answer::Each,
             keep_alive: Some(PING),
         }),
-        repeats: Repeats::Dropped,
         contiguous: true,
     })
 }

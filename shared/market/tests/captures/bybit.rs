@@ -75,6 +75,10 @@ fn folded_trades_are_the_candles_volume_and_turnover() {
         assert_eq!((bids.len(), asks.len()), (200, 200), "{name}");
     }
 
+    // Each but the first and the last of its symbol.
+    let holes = (linear.holes_found(Exchange::Bybit), spot.holes_found(Exchange::BybitSpot));
+    assert_eq!(holes, (414 + 383 - 2 * 2, 300 - 2), "each u continues the one before");
+
     let start = 1_786_310_820_000;
     for (feed, candles, name) in [
         (&linear, &linear_candles, "BTCUSDT"),

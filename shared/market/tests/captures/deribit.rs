@@ -25,6 +25,8 @@ fn books_of_ten_options_are_chained() {
     assert_eq!((feed.counts["books"], feed.counts["context"], contexts), (46, 89, 89));
     // Ten snapshots and 36 changes, none of which was out of its chain.
     assert_eq!((feed.recorders.len(), feed.applied()), (10, vec![("Done", 46)]));
+    // Of each change but the last of the five options whose book changed at all.
+    assert_eq!(feed.holes_found(Exchange::Deribit), 36 - 5, "each names the one before");
     check_lines(&feed.lines);
 }
 

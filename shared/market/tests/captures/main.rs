@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use flate2::read::MultiGzDecoder;
 use market::exchange::{Exchange, Message};
-use market::{Book, BookLine, Recorder, Symbol, Time, Trade};
+use market::{Book, BookLine, BookUpdate, Recorder, Symbol, Time, Trade};
 
 mod binance;
 mod bybit;
@@ -57,6 +57,7 @@ struct Feed {
     /// Messages of each kind.
     counts: BTreeMap<&'static str, usize>,
     trades: Vec<Trade>,
+    updates: BTreeMap<Symbol, Vec<BookUpdate>>,
     recorders: BTreeMap<Symbol, Recorder>,
     /// What became of the updates of books.
     applied: BTreeMap<String, usize>,
@@ -87,8 +88,9 @@ impl Feed {
         *self.counts.entry(kind).or_default() += 1;
     }
 
-    fn apply(&mut self, exchange: Exchange, update: market::BookUpdate) {
+    fn apply(&mut self, exchange: Exchange, update: BookUpdate) {
         let symbol = update.symbol.clone();
+        self.updates.entry(symbol.clone()).or_default().push(update.clone());
         let recorder = self
             .recorders
             .entry(symbol.clone())
@@ -108,6 +110,30 @@ impl Feed {
 
     fn book(&self, name: &str) -> &Book {
         self.recorders[&symbol(name)].book()
+    }
+
+    /// Leaves each update out in turn, and counts how often the next one of its symbol shows that;
+    /// fails where it does not, and the book is another one.
+    fn holes_found(&self, exchange: Exchange) -> usize {
+        let mut found = 0;
+        for (symbol, updates) in &self.updates {
+            let mut book = Book::new(exchange, symbol.clone());
+            for pair in updates.windows(2) {
+                let (mut without, was_known) = (book.clone(), book.is_known());
+                book.apply(pair[0].clone()).expect("it is whole");
+                // Without its first snapshot there is no book, and nothing to be out of step.
+                if !was_known {
+                    continue;
+                }
+                let mut with = book.clone();
+                with.apply(pair[1].clone()).expect("it is whole");
+                match without.apply(pair[1].clone()) {
+                    Err(_) => found += 1,
+                    Ok(_) => assert_eq!(with.top(1_000), without.top(1_000), "{:?}", pair[0]),
+                }
+            }
+        }
+        found
     }
 
     /// Trades of a symbol; fails unless their ids follow one another.
