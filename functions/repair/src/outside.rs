@@ -1,6 +1,7 @@
 //! The half outside the network: lists the bucket, has stale minutes folded again, and asks the
 //! exchanges for what is missing; knows of the rows only what the half inside tells.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -21,8 +22,9 @@ use crate::{Event, Repaired, fill, sweep};
 
 /// Gaps of rows that are older are for the archives: exchanges forget, and somebody has looked.
 const DAYS: i64 = 3;
-/// Minutes that one sweep has folded again: after a long outage the next ones do the rest.
-const MAX_REFOLDS: usize = 2_000;
+/// Minutes that one sweep has folded again, the newest first: the daily one after a long outage of
+/// everything has no more time.
+const MAX_REFOLDS: usize = 10_000;
 
 /// What the program works with, built once.
 #[derive(Debug)]
@@ -93,14 +95,14 @@ impl Outside {
         }
         let folded: Folded = self.rows.ask(Question::Objects { from, to }).await?;
         let stale = |kind: Kind, folded| sweep::stale(kind, &objects[&kind], folded);
-        let mut stale: BTreeSet<MinutePrefix> =
+        let mut stale: Vec<MinutePrefix> =
             [stale(Kind::Trades, &folded.trades), stale(Kind::Books, &folded.books)]
                 .into_iter()
                 .flatten()
                 .collect();
-        while stale.len() > MAX_REFOLDS {
-            stale.pop_first();
-        }
+        stale.sort_by_key(|minute| Reverse(minute.minute));
+        stale.truncate(MAX_REFOLDS);
+        let stale: BTreeSet<MinutePrefix> = stale.into_iter().collect();
         let count: usize = objects.values().map(ObjectCounts::len).sum();
         if !stale.is_empty() {
             tracing::warn!(
