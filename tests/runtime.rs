@@ -159,8 +159,7 @@ async fn repair_asks_its_other_half_and_has_folded_what_that_does_not_know() {
     ]);
     let mut outside = Function::start("repair", &environment).await.expect("it starts");
     let answer = outside.invoke(&example(include_str!("../events/repair.json"))).await;
-    let expected =
-        json!({ "refolded": 1, "tried": 0, "written": 0, "unfillable": 0, "open": 0 });
+    let expected = json!({ "refolded": 1, "tried": 0, "written": 0, "unfillable": 0, "open": 0 });
     assert_eq!(answer, Ok(expected), "{} {}", outside.log(), lambda.log().await);
     let told = queue.receive().await;
     let key = key(told[0]["Body"].as_str().expect("text"));

@@ -15,6 +15,7 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use lake::Lake;
 use store::{Access, Store};
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tracing_subscriber::EnvFilter;
 
@@ -105,7 +106,9 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let router = router(store.clone(), Arc::clone(&queue));
     let repair = repair::outside(store.clone(), app.lake.clone(), &arguments.queue_url).await;
     let mut parts = JoinSet::new();
-    parts.spawn(repair::run_always(repair, stop.clone()));
+    let (runtime, until) = (Handle::current(), stop.clone());
+    // A thread of its own: it asks exchanges and folds nothing.
+    parts.spawn_blocking(move || runtime.block_on(repair::run_always(repair, until)));
     parts.spawn(http::serve(listener, router, stop.clone()));
     for _ in 0..POLLERS {
         let (queue, app, stop) = (Arc::clone(&queue), app.clone(), stop.clone());
