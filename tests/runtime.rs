@@ -165,7 +165,7 @@ async fn repair_asks_its_other_half_and_has_folded_what_that_does_not_know() {
     let key = key(told[0]["Body"].as_str().expect("text"));
     assert!(told.len() == 1 && key.starts_with(&minute.to_string()), "{told:?}");
 
-    for bad in [json!({ "from": "yesterday" }), json!([1])] {
+    for bad in [json!({ "from": "yesterday" }), json!({ "minutes": -1 })] {
         let error = outside.invoke(&bad).await.expect_err("no event of its own");
         assert!(error["errorMessage"].is_string(), "{error}");
     }

@@ -1,3 +1,5 @@
+//! Gaps and completeness of small histories, by hand.
+
 use super::*;
 use crate::fold::fold;
 use crate::trade::Trade;
