@@ -2,13 +2,16 @@
 
 use std::net::TcpListener;
 
+use ingest::{Named, Spread};
 use market::Exchange as Name;
-use serde_json::Value;
+use query::Ingest;
+use serde_json::{Value, json};
+use store::Store;
 
 use broker::Broker;
 use exchange::Exchange;
 use running::{soon, start};
-use venue::VENUES;
+use venue::{VENUES, Venue};
 
 #[path = "ingest/books.rs"]
 #[expect(dead_code, reason = "it is shared with the tests of the feeds")]
@@ -74,6 +77,7 @@ async fn the_last_trade_and_the_book_of_each_symbol_are_told() {
     assert_eq!(until(&url("/readyz"), |status, _| status == 200).await, "ready\n");
     let rows: Value =
         serde_json::from_str(&until(&url("/live"), |status, _| status == 200).await).expect("JSON");
+    let rows = &rows["symbols"];
     let (traded, quiet) = (&rows[0], &rows[1]);
     assert_eq!((&traded["exchange"], &traded["symbol"]), (&"kraken".into(), &"BTC-USD".into()));
     for (field, expected) in [
@@ -96,8 +100,91 @@ async fn the_last_trade_and_the_book_of_each_symbol_are_told() {
     session.read_so_far().await;
     let rows: Value =
         serde_json::from_str(&until(&url("/live"), |status, _| status == 200).await).expect("JSON");
-    assert_eq!((&rows[0]["bid"], &rows[0]["last_price"]), (&Value::Null, &"43000.1".into()));
+    let row = &rows["symbols"][0];
+    assert_eq!((&row["bid"], &row["last_price"]), (&Value::Null, &"43000.1".into()));
     running.stop().await.expect("a clean end");
+}
+
+/// Asks for JSON until it is as expected.
+async fn json_until(url: &str, expected: impl Fn(&Value) -> bool) -> Value {
+    let read = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
+    read(&until(url, |status, text| status == 200 && expected(&read(text))).await)
+}
+
+fn venue(name: Name) -> Venue {
+    VENUES.into_iter().find(|venue| venue.name == name).expect("it is one of them")
+}
+
+/// Ingest's words as query passes them on.
+async fn passed_on(base: &str) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    // The live state needs no database.
+    let store = Store::connect("postgres://nobody@127.0.0.1:1/none", 1).expect("a URL");
+    let router = query::router(store, Some(Ingest::at(base).expect("a base")));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    format!("http://{address}/v1/live")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_coin_at_two_exchanges_is_set_against_itself_and_query_passes_it_on() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let venues = [venue(Name::Kraken), venue(Name::Coinbase)];
+    let broker = Broker::with(&venues[0].topic());
+    let mut exchanges = [Exchange::start().await, Exchange::start().await];
+    let mut config = venues[0].config(&exchanges[0], &broker);
+    config.feeds.extend(venues[1].config(&exchanges[1], &broker).feeds);
+    config.feeds.iter_mut().for_each(|feed| feed.books = true);
+    let named = |venue: &Venue| Named {
+        exchange: venue.name,
+        symbol: venue.symbols[0].parse().expect("a symbol"),
+    };
+    config.spreads = vec![Spread { of: named(&venues[0]), against: named(&venues[1]) }];
+    let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = free.local_addr().expect("an address");
+    drop(free);
+    config.listen = Some(address);
+    let running = start(config);
+    let base = format!("http://{address}");
+    let (url, passed_on) = (format!("{base}/live"), passed_on(&base).await);
+    until(&url, |status, _| status == 200).await;
+
+    let mut sessions = Vec::new();
+    for ((venue, exchange), bid) in venues.iter().zip(&mut exchanges).zip(["43000.5", "43000.1"]) {
+        let mut session = exchange.session().await;
+        let mut channels = venue.channels();
+        channels.extend(venue.symbols.map(|symbol| venue.book_channel(symbol)));
+        venue.settle(&mut session, channels, None).await;
+        session.send(venue.snapshot(1, bid));
+        sessions.push(session);
+    }
+    // The mids are 43000.75 and 43000.55.
+    let told = json_until(&url, |told| !told["spreads"][0]["spread_15s"].is_null()).await;
+    let spread = &told["spreads"][0];
+    for (field, expected) in [
+        ("exchange", "kraken"),
+        ("symbol", "BTC-USD"),
+        ("against_exchange", "coinbase"),
+        ("against_symbol", "BTC-USD"),
+        ("spread", "0.2"),
+        ("spread_bps", "0.046511"),
+        ("spread_15s", "0.2"),
+    ] {
+        assert_eq!(spread[field], Value::from(expected), "{field}: {told}");
+    }
+    assert_eq!(told["spreads"].as_array().map(Vec::len), Some(1));
+    assert!(told["now"].is_string(), "{told}");
+
+    // A book that is out of step is no book: what was known of it stays in the average.
+    sessions[0].send(venues[0].hole("43000.6", chrono::Utc::now()));
+    let told = json_until(&passed_on, |told| told["spreads"][0]["spread"].is_null()).await;
+    assert_eq!(told["spreads"][0]["spread_15s"], json!("0.2"), "{told}");
+    assert_eq!(told["symbols"].as_array().map(Vec::len), Some(4));
+
+    running.stop().await.expect("a clean end");
+    let problem = until(&passed_on, |status, _| status == 503).await;
+    let problem: Value = serde_json::from_str(&problem).expect("JSON");
+    assert_eq!(problem["title"], "Live state unavailable");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -128,7 +215,8 @@ async fn what_a_derivatives_exchange_says_beside_trades_is_told() {
     let url = format!("http://{address}/live");
     let rows: Value =
         serde_json::from_str(&until(&url, |status, _| status == 200).await).expect("JSON");
-    let told = ["funding_rate", "open_interest", "mark_price"].map(|field| &rows[0][field]);
+    let told =
+        ["funding_rate", "open_interest", "mark_price"].map(|field| &rows["symbols"][0][field]);
     assert_eq!(told, ["-0.0001", "5500.5", "43001.3"]);
     running.stop().await.expect("a clean end");
 }

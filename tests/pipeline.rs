@@ -27,7 +27,7 @@ async fn rows(store: &Store, of: &str) -> Vec<Bar> {
 async fn answer(store: &Store, of: &str) -> Vec<Value> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
-    let router = query::router(store.clone());
+    let router = query::router(store.clone(), None);
     tokio::spawn(async move { axum::serve(listener, router).await });
     let path =
         format!("/v1/bars?exchange=binance&symbol={of}&from=2019-01-01T00:00:00Z&limit=5000");

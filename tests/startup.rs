@@ -190,6 +190,8 @@ fn ingest_reads_its_settings() {
     let kraken = ("kraken".to_owned(), "BTC-USD".to_owned(), Stream::AggTrade, true);
     assert_eq!(feeds, [binance, kraken]);
     assert_eq!(config.listen, Some("0.0.0.0:9101".parse().expect("an address")));
+    let spreads: Vec<String> = config.spreads.iter().map(ToString::to_string).collect();
+    assert_eq!(spreads, ["binance BTCUSDT against kraken BTC-USD"]);
 
     let Some(machine) = Machine::render("ingest's settings", &variables_of_msk()) else { return };
     let Sink::Kafka(kafka) = machine.ingest().sink else { panic!("MSK is Kafka") };

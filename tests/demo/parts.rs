@@ -15,6 +15,7 @@ use tests::bucket::BUCKET;
 use tests::trades::{MINUTE, NOON, lines, name, time, trade, trades};
 use tickfold::demo::batcher::{self, Batcher};
 use tickfold::demo::broker::{Broker, PARTITIONS};
+use tickfold::demo::coinbase::SimulatedCoinbase;
 use tickfold::demo::exchange::SimulatedExchange;
 use tickfold::demo::notifications::Notifications;
 use tickfold::demo::s3::S3Server;
@@ -36,7 +37,7 @@ async fn batcher_of(
     payloads: &[&[u8]],
     server: &S3Server,
 ) -> (Broker, anyhow::Result<Batcher>) {
-    let broker = Broker::start(topic).expect("a broker");
+    let broker = Broker::start(&[topic.to_owned()]).expect("a broker");
     let brokers = broker.bootstrap_servers();
     let producer: FutureProducer =
         ClientConfig::new().set("bootstrap.servers", &brokers).create().expect("a producer");
@@ -162,6 +163,36 @@ async fn what_cannot_be_folded_is_delivered_five_times_and_then_a_dead_letter() 
         stored.iter().map(|row| row.first_minute).collect::<Vec<_>>(),
         [time(NOON).minute()]
     );
+}
+
+#[tokio::test]
+async fn the_simulated_coinbase_pages_down_from_an_id_as_coinbase_does() {
+    let now = time(chrono::Utc::now().timestamp_micros()).minute();
+    let exchange = SimulatedCoinbase::start(3, now.plus(-60)).await.expect("an exchange");
+    let client = tests::http_client();
+    let ask = async |path: &str| {
+        let url = format!("{}/products/{path}", exchange.rest_url());
+        let answer = client.get(url).send().await.expect("an answer");
+        (answer.status().as_u16(), answer.text().await.expect("text"))
+    };
+    let (status, body) = ask("XRP-USD/trades").await;
+    assert_eq!((status, body.as_str()), (404, r#"{"message":"NotFound"}"#));
+    assert_eq!(ask("BTC-USD/trades?after=x").await.0, 400);
+    let symbol: market::Symbol = "BTC-USD".parse().expect("symbol");
+    let ids = async |path: &str| {
+        let (_, body) = ask(path).await;
+        let received = time(NOON);
+        let page = market::Exchange::Coinbase
+            .decode_page(&symbol, &body, received, market::Source::Rest)
+            .expect("a page");
+        let id = |record: market::exchange::Record<'_>| record.outcome.ok()?.page_id();
+        page.into_iter().map(|record| id(record).expect("an id")).collect::<Vec<u64>>()
+    };
+    let newest = ids("BTC-USD/trades?limit=3").await;
+    assert_eq!(newest, [newest[0], newest[0] - 1, newest[0] - 2]);
+    let older = ids(&format!("BTC-USD/trades?limit=2&after={}", newest[2])).await;
+    assert_eq!(older, [newest[2] - 1, newest[2] - 2]);
+    assert!(ids("BTC-USD/trades?after=5").await.is_empty());
 }
 
 #[tokio::test]

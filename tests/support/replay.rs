@@ -51,7 +51,7 @@ pub async fn replay(
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (server, created) = S3Server::start(folder.path(), BUCKET).await.expect("an S3 server");
     let app = Arc::new(App { lake: lake::Lake::new(server.client(), BUCKET), store });
-    let broker = Broker::start(TOPIC).expect("a broker");
+    let broker = Broker::start(&[TOPIC.to_owned()]).expect("a broker");
 
     let notified = CancellationToken::new();
     let notifications = Notifications::new(Arc::clone(&app));

@@ -53,6 +53,8 @@ try {
   if (failed === 0) {
     await check("candles and volume are drawn", () => candlesAreDrawn(page));
     await check("the newest bar moves without a reload, one request at a time", newestMoves);
+    await check("two exchanges and the spread between them are shown now, and move", liveMoves);
+    await check("without a live state there is no panel, and nobody asks for it", panelIsAbsent);
     await check("symbol and range change, and the address follows", choiceChanges);
     await check("a reload of the permalink restores the choice", permalinkRestores);
     await check("the Back button returns to the choice before", backReturns);
@@ -110,8 +112,14 @@ async function candlesAreDrawn(where) {
 async function newestMoves() {
   let inFlight = 0;
   let inFlightMax = 0;
-  const begins = () => (inFlightMax = Math.max(inFlightMax, (inFlight += 1)));
-  const ends = () => (inFlight = Math.max(0, inFlight - 1));
+  // What the panel of this moment asks goes by a clock of its own.
+  const counts = (request) => !request.url().endsWith("/v1/live");
+  const begins = (request) => {
+    if (counts(request)) inFlightMax = Math.max(inFlightMax, (inFlight += 1));
+  };
+  const ends = (request) => {
+    if (counts(request)) inFlight = Math.max(0, inFlight - 1);
+  };
   page.on("request", begins).on("requestfinished", ends).on("requestfailed", ends);
   const born = await page.evaluate(() => performance.timeOrigin);
   const started = Date.now();
@@ -121,6 +129,48 @@ async function newestMoves() {
   assert.equal(await page.evaluate(() => performance.timeOrigin), born, "the page was reloaded");
   assert.ok(inFlightMax <= 1, `${inFlightMax} requests at the same time`);
   return `after ${((Date.now() - started) / 1000).toFixed(1)} s`;
+}
+
+/** The figures of a table's rows, by the name in front of each. */
+async function figuresOf(table) {
+  const rows = await page.locator(`#${table} tr`).evaluateAll((rows) =>
+    rows.map((row) => Array.from(row.children, (cell) => cell.textContent)),
+  );
+  return new Map(rows.map(([name, ...figures]) => [name, figures]));
+}
+
+async function liveMoves() {
+  const known = (figures) => figures.every((figure) => /^[+-]?[0-9]/.test(figure));
+  await until("all figures of this moment are known", LIVE_MS, async () => {
+    const [symbols, spreads] = [await figuresOf("live-symbols"), await figuresOf("live-spreads")];
+    const exchanges = new Set([...symbols.keys()].map((name) => name.split(" ")[0]));
+    const rows = [...symbols.values(), ...spreads.values()];
+    return exchanges.size >= 2 && spreads.size >= 1 && rows.every(known);
+  });
+  for (const [name, [, bid, ask]] of await figuresOf("live-symbols")) {
+    assert.ok(Number(bid) < Number(ask), `${name}: bid ${bid}, ask ${ask}`);
+  }
+  const [name, [, , average]] = [...(await figuresOf("live-spreads"))][0];
+  const moved = async () => (await figuresOf("live-spreads")).get(name)[2] !== average;
+  await until("the average of 15 seconds moves", LIVE_MS, moved);
+  return name;
+}
+
+async function panelIsAbsent() {
+  const other = await context.newPage();
+  let asked = 0;
+  other.on("request", (request) => (asked += request.url().endsWith("/v1/live") ? 1 : 0));
+  await other.route("**/v1/health", async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...(await response.json()), live: false } });
+  });
+  await other.goto(address({ range: "1h" }));
+  await ready(other);
+  const before = newestOf(await data(other));
+  await until("it has polled", LIVE_MS, async () => newestOf(await data(other)) !== before);
+  assert.ok(!(await other.locator("#live").isVisible()), "the panel is there");
+  assert.equal(asked, 0, "the live state was asked for");
+  await other.close();
 }
 
 async function choiceChanges() {

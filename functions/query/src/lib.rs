@@ -1,4 +1,5 @@
-//! The `query` function: bars, books and gaps over HTTP, and the page that draws them; writes nothing.
+//! The `query` function: bars, books, gaps and the live state over HTTP, and the page that draws
+//! them; writes nothing.
 //!
 //! One router for Lambda and for a local server. Decimals are strings, times are UTC, errors are
 //! RFC 9457 problems that name the parameter.
@@ -6,12 +7,14 @@
 mod bars;
 mod books;
 mod gaps;
+mod live;
 mod page;
 mod problem;
 mod range;
 mod status;
 
 use axum::Router;
+use axum::extract::FromRef;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::map_response;
 use axum::response::Response;
@@ -19,6 +22,7 @@ use axum::routing::get;
 use market::Time;
 use store::Store;
 
+pub use live::Ingest;
 use problem::Problem;
 
 /// Every answer carries these; the page adds what it needs to run.
@@ -30,19 +34,39 @@ const HEADERS: [(HeaderName, &str); 4] = [
     (header::CACHE_CONTROL, "no-store"),
 ];
 
-/// All routes over one store.
-pub fn router(store: Store) -> Router {
+/// What the routes answer from.
+#[derive(Clone)]
+struct Parts {
+    store: Store,
+    ingest: Option<Ingest>,
+}
+
+/// All routes over one store; without `ingest` there is no live state.
+pub fn router(store: Store, ingest: Option<Ingest>) -> Router {
     Router::new()
         .route("/v1/bars", get(bars::get))
         .route("/v1/books", get(books::get))
         .route("/v1/gaps", get(gaps::get))
+        .route("/v1/live", get(live::get))
         .route("/v1/symbols", get(status::symbols))
         .route("/v1/health", get(status::health))
         .merge(page::router())
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(map_response(with_headers))
-        .with_state(store)
+        .with_state(Parts { store, ingest })
+}
+
+impl FromRef<Parts> for Store {
+    fn from_ref(parts: &Parts) -> Store {
+        parts.store.clone()
+    }
+}
+
+impl FromRef<Parts> for Option<Ingest> {
+    fn from_ref(parts: &Parts) -> Option<Ingest> {
+        parts.ingest.clone()
+    }
 }
 
 async fn with_headers(mut response: Response) -> Response {

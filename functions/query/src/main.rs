@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 use lambda_http::{Error, run, tracing};
+use query::Ingest;
 use store::{Access, Store};
 
 /// One invocation at a time uses one connection; the database's budget counts on it.
@@ -15,6 +16,8 @@ struct Config {
     /// `DATABASE_CA`: a PEM file of who may vouch for the server; with it the connection is
     /// encrypted and to that server, or there is none.
     database_access: Access,
+    /// `LIVE_URL`: where ingest listens, `http://host:port`; without it there is no live state.
+    ingest: Option<Ingest>,
 }
 
 impl Config {
@@ -22,6 +25,7 @@ impl Config {
         Ok(Config {
             database_url: std::env::var("DATABASE_URL").context("DATABASE_URL is not set")?,
             database_access: Access::from_env()?,
+            ingest: Ingest::from_env().map_err(anyhow::Error::msg)?,
         })
     }
 }
@@ -31,7 +35,7 @@ async fn main() -> Result<(), Error> {
     tracing::init_default_subscriber();
     let config = Config::from_env()?;
     let store = connected(&config)?;
-    run(query::router(store)).await
+    run(query::router(store, config.ingest)).await
 }
 
 /// A program that ends prints its error's `Debug`: of text, that is the text.

@@ -41,8 +41,21 @@ impl Problem {
         Problem::plain(
             404,
             "Not found",
-            "the routes are /, /v1/bars, /v1/books, /v1/gaps, /v1/symbols and /v1/health",
+            "the routes are /, /v1/bars, /v1/books, /v1/gaps, /v1/live, /v1/symbols and /v1/health",
         )
+    }
+
+    /// 404: nobody has said where ingest tells it.
+    pub(crate) fn not_live() -> Problem {
+        let detail = "set LIVE_URL to where ingest listens (its INGEST_LISTEN), such as \
+            http://10.0.0.7:9101";
+        Problem::plain(404, "Live state not set up", detail)
+    }
+
+    /// 503: why is the operator's, in the log.
+    pub(crate) fn ingest_unavailable() -> Problem {
+        let detail = "ingest, whose state it is, did not answer; try again";
+        Problem::plain(503, "Live state unavailable", detail)
     }
 
     pub(crate) fn method_not_allowed() -> Problem {

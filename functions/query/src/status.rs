@@ -6,6 +6,7 @@ use market::Time;
 use serde::Serialize;
 use store::{Store, StoredSymbol};
 
+use crate::live::Ingest;
 use crate::now;
 use crate::problem::Problem;
 
@@ -25,6 +26,8 @@ pub(crate) struct Health {
     /// Whole seconds since then; negative if the exchange's clock is ahead of this one.
     data_age_seconds: Option<i64>,
     symbol_count: usize,
+    /// Whether `/v1/live` is set up; not whether ingest answers.
+    live: bool,
 }
 
 pub(crate) async fn symbols(State(store): State<Store>) -> Result<Json<Symbols>, Problem> {
@@ -32,11 +35,15 @@ pub(crate) async fn symbols(State(store): State<Store>) -> Result<Json<Symbols>,
 }
 
 /// Answers `ok` if the database does.
-pub(crate) async fn health(State(store): State<Store>) -> Result<Json<Health>, Problem> {
+pub(crate) async fn health(
+    State(store): State<Store>,
+    State(ingest): State<Option<Ingest>>,
+) -> Result<Json<Health>, Problem> {
     let symbols = store.symbols().await?;
     let (now, last_time) = (now(), symbols.iter().map(|symbol| symbol.last_time).max());
     let age = |time: Time| (now.micros() - time.micros()) / MICROS_PER_SECOND;
     let data_age_seconds = last_time.map(age);
     let symbol_count = symbols.len();
-    Ok(Json(Health { status: "ok", now, last_time, data_age_seconds, symbol_count }))
+    let live = ingest.is_some();
+    Ok(Json(Health { status: "ok", now, last_time, data_age_seconds, symbol_count, live }))
 }

@@ -15,12 +15,13 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use market::{Book, Exchange, Live, Symbol, Time, Trade, View};
+use market::{Book, Exchange, Live, Pair, PairView, Symbol, Time, Trade, View};
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tracing::warn;
 
 use crate::Report;
+use crate::config::{Named, Spread};
 use crate::health::Pulse;
 
 /// Whoever has got nothing acknowledged for so long is not ready; as `ingest --health` has it.
@@ -41,6 +42,8 @@ const COUNTERS: [Counter; 9] = [
     ("unknown", "Messages of no known kind.", |report| report.unknown),
 ];
 
+type Key = (&'static str, Symbol);
+
 /// What all feeds have written down.
 pub(crate) struct Board {
     pulse: Arc<Pulse>,
@@ -49,9 +52,16 @@ pub(crate) struct Board {
 
 #[derive(Default)]
 struct Shown {
-    symbols: BTreeMap<(&'static str, Symbol), Live>,
+    symbols: BTreeMap<Key, Live>,
+    pairs: Vec<Compared>,
     /// Of each feed, by its number.
     feeds: Vec<(Exchange, Report)>,
+}
+
+struct Compared {
+    of: Key,
+    against: Key,
+    pair: Pair,
 }
 
 /// One feed's place on the board.
@@ -70,6 +80,24 @@ struct Row {
     view: View,
 }
 
+/// The answer of `/live`.
+#[derive(Serialize)]
+struct Told {
+    now: Time,
+    symbols: Vec<Row>,
+    spreads: Vec<SpreadRow>,
+}
+
+#[derive(Serialize)]
+struct SpreadRow {
+    exchange: &'static str,
+    symbol: Symbol,
+    against_exchange: &'static str,
+    against_symbol: Symbol,
+    #[serde(flatten)]
+    view: PairView,
+}
+
 impl Board {
     pub(crate) fn new(pulse: Arc<Pulse>) -> Arc<Board> {
         Arc::new(Board { pulse, state: Mutex::default() })
@@ -82,6 +110,16 @@ impl Board {
         state.symbols.extend(keys.map(|key| (key, Live::default())));
         state.feeds.push((exchange, Report::default()));
         Place { board: Arc::clone(self), feed: state.feeds.len() - 1, exchange }
+    }
+
+    /// Sets these against each other; the feeds have their places already.
+    pub(crate) fn compare(&self, spreads: Vec<Spread>) {
+        let key = |named: Named| (named.exchange.as_str(), named.symbol);
+        self.state().pairs.extend(spreads.into_iter().map(|Spread { of, against }| Compared {
+            of: key(of),
+            against: key(against),
+            pair: Pair::default(),
+        }));
     }
 
     /// Binds `address`, and returns what answers there until it is dropped.
@@ -116,7 +154,19 @@ impl Place {
 
     /// The book after an update at `at`, or after it broke.
     pub(crate) fn book(&self, symbol: &Symbol, book: &Book, at: Time) {
-        self.with(symbol, |live| live.book(book, at));
+        let mut state = self.board.state();
+        let Shown { symbols, pairs, .. } = &mut *state;
+        let key = (self.exchange.as_str(), symbol.clone());
+        // What was not asked for is not shown.
+        let Some(live) = symbols.get_mut(&key) else { return };
+        live.book(book, at);
+        for Compared { of, against, pair } in pairs {
+            if (*of == key || *against == key)
+                && let (Some(one), Some(other)) = (symbols.get(of), symbols.get(against))
+            {
+                pair.book(one, other, at);
+            }
+        }
     }
 
     pub(crate) fn context(&self, news: &market::exchange::Context, at: Time) {
@@ -140,15 +190,29 @@ async fn live(State(board): State<Arc<Board>>) -> Response {
     let Ok(now) = Time::from_micros(chrono::Utc::now().timestamp_micros()) else {
         return (StatusCode::INTERNAL_SERVER_ERROR, "the clock is out of range\n").into_response();
     };
-    let state = board.state();
-    let row = |((exchange, symbol), live): (&(&'static str, Symbol), &Live)| Row {
-        exchange,
-        symbol: symbol.clone(),
-        view: live.view(now),
-    };
-    let rows: Vec<_> = state.symbols.iter().map(row).collect();
-    drop(state);
-    Json(rows).into_response()
+    Json(board.state().told(now)).into_response()
+}
+
+impl Shown {
+    fn told(&self, now: Time) -> Told {
+        let row = |((exchange, symbol), live): (&Key, &Live)| Row {
+            exchange,
+            symbol: symbol.clone(),
+            view: live.view(now),
+        };
+        let spread = |Compared { of, against, pair }: &Compared| {
+            let (one, other) = (self.symbols.get(of)?, self.symbols.get(against)?);
+            Some(SpreadRow {
+                exchange: of.0,
+                symbol: of.1.clone(),
+                against_exchange: against.0,
+                against_symbol: against.1.clone(),
+                view: pair.view(one, other, now),
+            })
+        };
+        let symbols = self.symbols.iter().map(row).collect();
+        Told { now, symbols, spreads: self.pairs.iter().filter_map(spread).collect() }
+    }
 }
 
 async fn metrics(State(board): State<Arc<Board>>) -> impl IntoResponse {

@@ -10,6 +10,8 @@ use market::{Exchange, Symbol};
 use crate::venue;
 
 mod load;
+mod sink;
+mod spread;
 
 /// Everything that ingest is told.
 ///
@@ -31,6 +33,7 @@ mod load;
 /// | `INGEST_HEALTH` | | none | address and port that tell `ingest --health` how its lines do: `127.0.0.1:9100` |
 /// | `INGEST_HEALTH_SECONDS` | | 300 | `ingest --health` fails when nothing was acknowledged for so long |
 /// | `INGEST_LISTEN` | | none | address and port of `/live`, `/metrics`, `/healthz` and `/readyz` |
+/// | | `spread.of`, `spread.against` | none | two symbols whose mids `/live` sets against each other, as `binance BTCUSDT` |
 /// | `INGEST_DRAIN_SECONDS` | `drain_seconds` | 25 | how long a shutdown waits for acknowledgements; below the 30 s after which Docker and ECS kill |
 ///
 /// `INGEST_EXCHANGE` to `INGEST_SILENCE_SECONDS` describe one feed; with several `[[feed]]` in the
@@ -59,6 +62,22 @@ pub struct Config {
     pub health: Option<SocketAddr>,
     /// Where the live state is told over HTTP.
     pub listen: Option<SocketAddr>,
+    /// What the live state sets against each other; the feeds must bring the books.
+    pub spreads: Vec<Spread>,
+}
+
+/// Two symbols of which the live state tells how far the mid of the one is above the other's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spread {
+    pub of: Named,
+    pub against: Named,
+}
+
+/// A symbol of an exchange.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    pub exchange: Exchange,
+    pub symbol: Symbol,
 }
 
 /// Where lines go.
@@ -166,6 +185,7 @@ impl Config {
             drain: DRAIN,
             health: None,
             listen: None,
+            spreads: vec![],
         }
     }
 
@@ -178,6 +198,7 @@ impl Config {
             drain: DRAIN,
             health: None,
             listen: None,
+            spreads: vec![],
         }
     }
 }
@@ -188,6 +209,13 @@ impl Sink {
             Sink::Kafka(kafka) => kafka.in_flight,
             Sink::Kinesis(kinesis) => kinesis.in_flight,
         }
+    }
+}
+
+impl fmt::Display for Spread {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Spread { of, against } = self;
+        write!(out, "{} {} against {} {}", of.exchange, of.symbol, against.exchange, against.symbol)
     }
 }
 

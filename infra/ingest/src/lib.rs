@@ -30,7 +30,7 @@ mod publish;
 mod undelivered;
 mod venue;
 
-pub use config::{Config, Feed, Kafka, Kinesis, Security, Sink, Stream};
+pub use config::{Config, Feed, Kafka, Kinesis, Named, Security, Sink, Spread, Stream};
 pub use health::check as check_health;
 
 /// What a run did.
@@ -73,7 +73,7 @@ pub struct Report {
 pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<Report> {
     ensure!(!config.feeds.is_empty(), "feeds: there is none, so there is nothing to do");
     ensure!(config.sink.in_flight() > 0, "in_flight: 0 lines can never be delivered");
-    let Config { sink, feeds, queued, drain, health, listen } = config;
+    let Config { sink, feeds, queued, drain, health, listen, spreads } = config;
     let pulse = health::Pulse::new();
     let _answering = match health {
         Some(address) => {
@@ -86,6 +86,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
     let stop = shutdown.child_token();
     let (sender, lines) = mpsc::channel(queued.max(1));
     let mut running = start(feeds, &board, sender, &stop)?;
+    board.compare(spreads);
     let _telling = match listen {
         Some(address) => Some(AbortOnDropHandle::new(tokio::spawn(board.answer(address).await?))),
         None => None,
@@ -134,6 +135,7 @@ pub fn plan(config: &Config) -> anyhow::Result<String> {
             told += "  nothing is said: the address subscribes\n";
         }
     }
+    told.extend(config.spreads.iter().map(|spread| format!("live spread: {spread}\n")));
     Ok(told)
 }
 

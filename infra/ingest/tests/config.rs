@@ -7,6 +7,9 @@ use std::time::Duration;
 use ingest::{Config, Feed, Security, Sink, Stream};
 use market::Exchange;
 
+#[path = "config/spreads.rs"]
+mod spreads;
+
 /// Loads `file` as `ingest.toml`, with `env` as the environment; the folder's name is cut out of
 /// a refusal.
 fn load(file: &str, env: &[(&str, &str)]) -> Result<Config, String> {

@@ -18,6 +18,9 @@ use pipeline::Pipeline;
 
 pub mod batcher;
 pub mod broker;
+pub mod coinbase;
+mod cursor;
+mod depth;
 pub mod exchange;
 mod folder;
 pub mod generator;
@@ -29,21 +32,22 @@ mod pipeline;
 mod random;
 pub mod s3;
 mod socket;
-mod source;
+pub mod source;
 
 /// Warnings of all parts, and what the demo itself has to tell.
 const LOG: &str = "warn,tickfold=info";
 const SEED: u64 = 1;
 
 const AFTER_HELP: &str = "\
-One process holds all of it: an exchange, ingest, a broker, the writer of objects, an S3 server,
+One process holds all of it: two exchanges, ingest, a broker, the writer of objects, an S3 server,
 the aggregate function, SQLite, and the query function with its page. When the history is loaded,
 one line on standard output tells the address.
 
-The simulated exchange trades three symbols and needs no network. It lets go of its connections now
-and then, with a notice or without one; what was traded unseen is shown as missing.
+The simulated exchanges, a Binance and a Coinbase, trade three and two symbols and need no network.
+The Binance lets go of its connections now and then, with a notice or without one; what was traded
+unseen is shown as missing.
 
-With --live the trades are Binance's own, from its public interfaces, which need no key. History is
+With --live trades and books are Binance's own, from its public interfaces, which need no key. History is
 then one hour instead of a day, since the exchange limits what can be asked of it in a minute.
 
 The folder keeps objects and rows. The next start in the same folder goes on from there: what was
@@ -51,7 +55,7 @@ traded meanwhile is loaded as history, of the last week at most, or of the last 
 
 Ctrl-C ends the demo when everything that was received is stored; a second one ends it at once.";
 
-/// Run the whole pipeline on this machine, with a simulated exchange and a page to look at
+/// Run the whole pipeline on this machine, with simulated exchanges and a page to look at
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Arguments {
@@ -61,10 +65,10 @@ pub struct Arguments {
     /// The local port of the page; 0 takes a free one
     #[arg(long, value_name = "N", default_value_t = 8080)]
     port: u16,
-    /// Which trades the simulated exchange makes [default: 1, or what the folder holds]
+    /// Which trades the simulated exchanges make [default: 1, or what the folder holds]
     #[arg(long, value_name = "N", conflicts_with = "live")]
     seed: Option<u64>,
-    /// Take the trades from Binance instead of the simulated exchange
+    /// Take trades and books from Binance instead of the simulated exchanges
     #[arg(long)]
     live: bool,
 }

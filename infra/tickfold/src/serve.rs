@@ -14,6 +14,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
 use lake::Lake;
+use query::Ingest;
 use store::{Access, Store};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
@@ -71,6 +72,9 @@ pub struct Arguments {
     /// Where the page and its API are served
     #[arg(long, value_name = "ADDRESS:PORT", env = "LISTEN", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
+    /// Where ingest listens, for `/v1/live`: `http://host:port`
+    #[arg(long, value_name = "URL", env = "LIVE_URL")]
+    live_url: Option<String>,
     /// Ask the one that runs with these settings whether it is well, and end
     #[arg(long)]
     health: bool,
@@ -103,8 +107,10 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let app = App { lake: Lake::new(client, &arguments.bucket), store: store.clone() };
     let queue = Arc::new(Queue::from_env(&arguments.queue_url).await?);
 
-    let router = router(store.clone(), Arc::clone(&queue));
     let repair = repair::outside(store.clone(), app.lake.clone(), &arguments.queue_url).await;
+    let ingest = arguments.live_url.as_deref().map(Ingest::at);
+    let ingest = ingest.transpose().map_err(anyhow::Error::msg)?;
+    let router = router(store.clone(), ingest, Arc::clone(&queue));
     let mut parts = JoinSet::new();
     let (runtime, until) = (Handle::current(), stop.clone());
     // A thread of its own: it asks exchanges and folds nothing.
@@ -130,9 +136,10 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 /// The query function's, and whether this process does its part.
-fn router(store: Store, queue: Arc<Queue>) -> Router {
+fn router(store: Store, ingest: Option<Ingest>, queue: Arc<Queue>) -> Router {
     let of_the_parts = store.clone();
-    query::router(store).route("/health", get(async move || health(&of_the_parts, &queue).await))
+    let answer = get(async move || health(&of_the_parts, &queue).await);
+    query::router(store, ingest).route("/health", answer)
 }
 
 async fn health(store: &Store, queue: &Queue) -> (StatusCode, String) {

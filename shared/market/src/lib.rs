@@ -9,7 +9,7 @@
 //! * [`gap`]: what a bar and its neighbours say is missing.
 //! * [`book`]: a symbol's order book, its lines over time, and a set of those -> a row per minute.
 //! * [`candle`]: a minute as an exchange itself tells it.
-//! * [`live`]: what a symbol's trades and book say at this moment.
+//! * [`live`]: what a symbol's trades and book say at this moment, and two symbols of each other.
 
 pub mod bar;
 pub mod book;
@@ -30,7 +30,7 @@ pub use decimal::Decimal;
 pub use exchange::{Exchange, Message};
 pub use fold::{Fold, FoldError, Kept, fold, keep};
 pub use gap::{Completeness, Gap, Proof, Span};
-pub use live::{Live, View};
+pub use live::{Live, Pair, PairView, View};
 pub use sequence::{Seen, Sequence};
 pub use time::{Day, Minute, Time};
 pub use trade::{ExchangeName, Ids, LineError, Side, Source, Symbol, Trade};

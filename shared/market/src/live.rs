@@ -17,24 +17,24 @@
 //! | `spread_15s_ticks` | the mean of the spreads of each change of the best prices or sizes in the last 15 s, t - 15 s < t(i) <= t |
 //!
 //! What is not defined is `None`: nothing of a book with an empty side, no average of nothing.
-//! Sums are exact; quotients are rounded half to even, prices at 12 decimals, ratios at 6.
-
-use std::collections::VecDeque;
+//! Sums are exact; quotients are rounded half to even, prices at 18 decimals, ratios at 6.
+//! What two symbols say of each other, a [`Pair`] tells.
 
 use serde::Serialize;
 
 use crate::book::{Best, Book, Standing, TOP, imbalance};
-use crate::decimal::{Decimal, Price, Size};
+use crate::decimal::{DECIMALS, Decimal, Price, Size};
 use crate::exchange::Context;
 use crate::time::Time;
 use crate::trade::Trade;
 
-/// What the rolling averages look back on.
-pub const WINDOW_MICROS: u64 = 15_000_000;
-/// Changes of the best prices that are kept, some 300 a second; if there are more, the window
-/// becomes shorter, which `spread_15s_micros` tells.
-const MAX_QUOTES: usize = 5_000;
-const PRICE_DECIMALS: u32 = 12;
+pub use pair::{Pair, PairView};
+pub use window::WINDOW_MICROS;
+use window::Window;
+
+mod pair;
+mod window;
+
 const RATIO_DECIMALS: u32 = 6;
 
 /// The state of one symbol.
@@ -44,17 +44,10 @@ pub struct Live {
     best: Best,
     /// Sizes of the best ten levels of each side, summed.
     sizes: Option<(Decimal, Decimal)>,
-    /// In the order of time; the first may lie before the window, and is in force at its start.
-    quotes: VecDeque<Quote>,
+    /// The spread; not known while no book is, or one side is empty.
+    spreads: Window,
     context: Option<Context>,
     heard: Option<Time>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Quote {
-    from: Time,
-    /// `None` while no book is known, or one side is empty.
-    spread: Option<Decimal>,
 }
 
 /// What is known of a symbol at one moment.
@@ -114,13 +107,7 @@ impl Live {
         }
         self.best = best;
         let spread = sides(best).and_then(|((bid, _), (ask, _))| ask.checked_sub(bid));
-        let from = self.quotes.back().map_or(at, |quote| quote.from.max(at));
-        self.quotes.push_back(Quote { from, spread });
-        while self.quotes.get(1).is_some_and(|quote| at.since(quote.from) >= WINDOW_MICROS)
-            || self.quotes.len() > MAX_QUOTES
-        {
-            self.quotes.pop_front();
-        }
+        self.spreads.push(spread, at);
     }
 
     pub fn context(&mut self, news: Context, at: Time) {
@@ -140,8 +127,8 @@ impl Live {
         let quoted = sides(self.best);
         let mid = quoted.and_then(|((bid, _), (ask, _))| bid.checked_middle(ask));
         let spread = quoted.and_then(|((bid, _), (ask, _))| ask.checked_sub(bid));
-        let (spread_15s, spread_15s_micros) = self.by_time(now);
-        let (spread_15s_ticks, spread_15s_count) = self.by_tick(now);
+        let (spread_15s, spread_15s_micros) = self.spreads.by_time(now, 1);
+        let (spread_15s_ticks, spread_15s_count) = self.spreads.by_tick(now);
         let context = self.context.as_ref();
         let last = self.last.as_ref();
         View {
@@ -177,37 +164,9 @@ impl Live {
         self.heard = self.heard.max(Some(at));
     }
 
-    /// The average spread by time, and how much time it is of.
-    fn by_time(&self, now: Time) -> (Option<Decimal>, u64) {
-        let (mut sum, mut all) = (Some(Decimal::ZERO), 0);
-        for (at, quote) in self.quotes.iter().enumerate() {
-            let until = self.quotes.get(at + 1).map_or(now, |next| next.from.min(now));
-            // What of it lies before the window does not count.
-            let before = now.since(quote.from).saturating_sub(WINDOW_MICROS);
-            let micros = until.since(quote.from).saturating_sub(before);
-            if let Some(spread) = quote.spread {
-                all += micros;
-                let more = spread.checked_seconds(micros);
-                sum = sum.zip(more).and_then(|(sum, more)| sum.checked_add(more));
-            }
-        }
-        let micros = u32::try_from(all).map(Decimal::from).ok();
-        let mean = sum.zip(micros).and_then(|(sum, micros)| {
-            sum.checked_mul_div_rounded(Decimal::from(1_000_000), micros, PRICE_DECIMALS)
-        });
-        (mean, all)
-    }
-
-    /// The mean spread of the changes, and how many they are.
-    fn by_tick(&self, now: Time) -> (Option<Decimal>, u32) {
-        let inside = |quote: &&Quote| quote.from <= now && now.since(quote.from) < WINDOW_MICROS;
-        let spreads = || self.quotes.iter().filter(inside).filter_map(|quote| quote.spread);
-        let count = spreads().count() as u32;
-        let sum = spreads().try_fold(Decimal::ZERO, Decimal::checked_add);
-        let mean = sum.and_then(|sum| {
-            sum.checked_mul_div_rounded(Decimal::from(1), Decimal::from(count), PRICE_DECIMALS)
-        });
-        (mean, count)
+    /// Best bid and best ask together.
+    fn twice_mid(&self) -> Option<Decimal> {
+        sides(self.best).and_then(|((bid, _), (ask, _))| bid.checked_add(ask))
     }
 }
 
@@ -220,7 +179,7 @@ fn sides(best: Best) -> Option<((Decimal, Decimal), (Decimal, Decimal))> {
 /// Pb + (Pa - Pb) x Qb / (Qb + Qa), which is the same with one division.
 fn microprice(bid: (Decimal, Decimal), ask: (Decimal, Decimal)) -> Option<Decimal> {
     let spread = ask.0.checked_sub(bid.0)?;
-    let part = spread.checked_mul_div_rounded(bid.1, bid.1.checked_add(ask.1)?, PRICE_DECIMALS)?;
+    let part = spread.checked_mul_div_rounded(bid.1, bid.1.checked_add(ask.1)?, DECIMALS)?;
     bid.0.checked_add(part)
 }
 

@@ -1,4 +1,4 @@
-// The three requests of the page and the shape of their answers; no state, no retry, no drawing.
+// The four requests of the page and the shape of their answers; no state, no retry, no drawing.
 
 /**
  * What the ids prove: nothing is missing; something is; it cannot be proved, for ids tell nothing or
@@ -40,6 +40,49 @@ export interface Instrument {
   readonly last_minute: string;
 }
 
+/** What the page asks `/v1/health`. */
+export interface Health {
+  /** The server's clock, in milliseconds since the epoch. */
+  readonly nowMs: number;
+  /** Whether there is a `/v1/live`. */
+  readonly live: boolean;
+}
+
+/** One of `symbols` of `/v1/live`; null is unknown. */
+export interface Quotes {
+  readonly exchange: string;
+  readonly symbol: string;
+  readonly last_price: string | null;
+  readonly bid: string | null;
+  readonly ask: string | null;
+  readonly mid: string | null;
+  readonly microprice: string | null;
+  readonly spread: string | null;
+  readonly spread_bps: string | null;
+  readonly spread_15s: string | null;
+  readonly imbalance_1: string | null;
+  readonly imbalance_10: string | null;
+  readonly age_micros: number | null;
+}
+
+/** One of `spreads` of `/v1/live`: how far the one's mid is above the other's. */
+export interface Spread {
+  readonly exchange: string;
+  readonly symbol: string;
+  readonly against_exchange: string;
+  readonly against_symbol: string;
+  readonly spread: string | null;
+  readonly spread_bps: string | null;
+  readonly spread_15s: string | null;
+  readonly age_micros: number | null;
+}
+
+export interface LiveState {
+  readonly now: string;
+  readonly symbols: readonly Quotes[];
+  readonly spreads: readonly Spread[];
+}
+
 export interface BarsQuery {
   readonly exchange: string;
   readonly symbol: string;
@@ -72,16 +115,20 @@ export async function fetchInstruments(signal: AbortSignal): Promise<Instrument[
   return body.symbols;
 }
 
-/** The server's clock, in milliseconds since the epoch; null if it is not to be had. */
-export async function fetchServerNow(signal: AbortSignal): Promise<number | null> {
+/** Null if it is not to be had. */
+export async function fetchHealth(signal: AbortSignal): Promise<Health | null> {
   try {
-    const body = await getJson<{ now: string }>("v1/health", signal);
-    const now = Date.parse(body.now);
-    return Number.isFinite(now) ? now : null;
+    const body = await getJson<{ now: string; live?: boolean }>("v1/health", signal);
+    const nowMs = Date.parse(body.now);
+    return Number.isFinite(nowMs) ? { nowMs, live: body.live === true } : null;
   } catch {
     // A health report that fails is no reason to show no bars; our own clock will do.
     return null;
   }
+}
+
+export async function fetchLive(signal: AbortSignal): Promise<LiveState> {
+  return getJson<LiveState>("v1/live", signal);
 }
 
 /** All bars of the window, ascending; follows the cursor to its end. */

@@ -10,13 +10,17 @@ export interface LoopEvents {
   failed(error: unknown): void;
 }
 
-const PAUSE_MS = 2_000;
+const PAUSE_MS_DEFAULT = 2_000;
 /** Short enough that a reader sees the recovery, long enough not to hammer a sick server. */
 const PAUSE_MS_MAX = 15_000;
 /** A server may ask for more patience than we have by default, but not for ever. */
 const RETRY_AFTER_MS_MAX = 60_000;
 
-export function startLoop(step: (signal: AbortSignal) => Promise<void>, events: LoopEvents): Loop {
+export function startLoop(
+  step: (signal: AbortSignal) => Promise<void>,
+  events: LoopEvents,
+  usualPauseMs = PAUSE_MS_DEFAULT,
+): Loop {
   let underWay = new AbortController();
   let wake = (): void => undefined;
 
@@ -38,7 +42,7 @@ export function startLoop(step: (signal: AbortSignal) => Promise<void>, events: 
       }
       const request = new AbortController();
       underWay = request;
-      let pauseMs = PAUSE_MS;
+      let pauseMs = usualPauseMs;
       try {
         await step(request.signal);
         if (request.signal.aborted) continue;
@@ -67,7 +71,7 @@ export function startLoop(step: (signal: AbortSignal) => Promise<void>, events: 
 
 function backoffMs(failures: number, error: unknown): number {
   const asked = (error as { retryAfterSeconds?: number | null }).retryAfterSeconds ?? 0;
-  const doubled = PAUSE_MS * 2 ** Math.min(failures - 1, 10);
+  const doubled = PAUSE_MS_DEFAULT * 2 ** Math.min(failures - 1, 10);
   // A little disorder, so that many open tabs do not come back in the same instant.
   const own = Math.min(doubled, PAUSE_MS_MAX) * (0.8 + 0.4 * Math.random());
   return Math.max(own, Math.min(asked * 1000, RETRY_AFTER_MS_MAX));

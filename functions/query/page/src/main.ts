@@ -1,5 +1,5 @@
 // Wires address, requests, timeline and chart together; each of them lives in its own file.
-import { fetchBars, fetchInstruments, fetchServerNow, type Bar, type Instrument } from "./api";
+import { fetchBars, fetchHealth, fetchInstruments, type Bar, type Instrument } from "./api";
 import { drawChart } from "./chart";
 import { onColoursChange } from "./colours";
 import { listenToChoice, resolve, showChoice, showRange, type Resolved } from "./choice";
@@ -7,6 +7,7 @@ import { element } from "./dom";
 import { onHoleChosen, showHoles } from "./holes";
 import { moveByKey } from "./keys";
 import { legendWords, showLegend } from "./legend";
+import { showLive } from "./live";
 import { startLoop } from "./loop";
 import { RANGES, readAddress, writeAddress } from "./permalink";
 import { announce, showAge, showConnected, showNotice, showState, showTrouble } from "./status";
@@ -39,6 +40,7 @@ let shown: Shown | null = null;
 /** The minute under the pointer, or where a key or the list has put the crosshair. */
 let pointed: Minute | null = null;
 let polls = 0;
+let isLive = false;
 /** Server's clock minus ours. */
 let skewMs = 0;
 
@@ -57,9 +59,13 @@ const loop = startLoop(step, {
 async function step(signal: AbortSignal): Promise<void> {
   if (shown === null || polls % INSTRUMENTS_EVERY_POLLS === 0) {
     const instruments = await fetchInstruments(signal);
-    const serverNow = await fetchServerNow(signal);
+    const health = await fetchHealth(signal);
     if (signal.aborted) return;
-    if (serverNow !== null) skewMs = serverNow - Date.now();
+    if (health !== null) skewMs = health.nowMs - Date.now();
+    if (health?.live === true && !isLive) {
+      isLive = true;
+      showLive();
+    }
     const choice = resolve(wanted, instruments);
     showChoice(wanted, choice, instruments);
     if (choice === null) showState("empty");

@@ -12,7 +12,9 @@ use serde::Deserialize;
 use tokio_tungstenite::tungstenite::http::Uri;
 use toml::Spanned;
 
-use super::{Config, Feed, Security, Sink, Stream};
+use super::sink::{check_brokers, check_stream, read_security, read_sink};
+use super::spread::{self, FileSpread, RawSpread};
+use super::{Config, Feed, Sink, Stream};
 use crate::{health, venue};
 
 /// From a second, for tests, to a day, which is no watchdog any more.
@@ -61,6 +63,7 @@ impl Config {
             config
         };
         (config.health, config.listen) = (health, listen);
+        config.spreads = spread::spreads(document.spreads, &config.feeds)?;
         config.feeds.iter_mut().for_each(|feed| feed.context = listen.is_some());
         let drain = seconds_of_env(&env, "INGEST_DRAIN_SECONDS", "drain_seconds")?;
         if let Some(drain) = drain.or(document.drain) {
@@ -71,13 +74,13 @@ impl Config {
 }
 
 /// A value and where it stands: `INGEST_SYMBOLS`, or `ingest.toml:7`.
-struct Said<T> {
-    value: T,
-    origin: String,
+pub(super) struct Said<T> {
+    pub(super) value: T,
+    pub(super) origin: String,
 }
 
 impl<T> Said<T> {
-    fn refuse(&self, field: &str, why: impl std::fmt::Display) -> anyhow::Error {
+    pub(super) fn refuse(&self, field: &str, why: impl std::fmt::Display) -> anyhow::Error {
         anyhow!("{}: {field}: {why}", self.origin)
     }
 }
@@ -115,6 +118,8 @@ struct File {
     kinesis: Option<FileKinesis>,
     #[serde(default)]
     feed: Vec<Spanned<FileFeed>>,
+    #[serde(default)]
+    spread: Vec<Spanned<FileSpread>>,
     drain_seconds: Option<Spanned<i64>>,
 }
 
@@ -150,6 +155,7 @@ struct Document {
     stream: Option<Said<String>>,
     brokers: Option<Said<String>>,
     feeds: Vec<RawFeed>,
+    spreads: Vec<RawSpread>,
     drain: Option<Said<i64>>,
 }
 
@@ -169,13 +175,14 @@ impl Document {
             brokers: brokers.map(|said| lines.said(said)),
             security: security.map(|said| lines.said(said)),
             feeds: file.feed.into_iter().map(|feed| lines.feed(feed)).collect(),
+            spreads: file.spread.into_iter().map(|it| RawSpread::new(&lines, it)).collect(),
             drain: file.drain_seconds.map(|said| lines.said(said)),
         })
     }
 }
 
 /// Tells a file's lines.
-struct Lines<'a> {
+pub(super) struct Lines<'a> {
     path: String,
     text: &'a str,
 }
@@ -186,7 +193,7 @@ impl Lines<'_> {
         format!("{}:{}", self.path, before.iter().filter(|byte| **byte == b'\n').count() + 1)
     }
 
-    fn said<T>(&self, spanned: Spanned<T>) -> Said<T> {
+    pub(super) fn said<T>(&self, spanned: Spanned<T>) -> Said<T> {
         Said { origin: self.at(spanned.span().start), value: spanned.into_inner() }
     }
 
@@ -353,48 +360,4 @@ fn read_url(said: &Said<String>) -> anyhow::Result<String> {
     });
     let why = || format!("{:?} is not a base such as wss://stream.example.com:9443", said.value);
     good.then(|| text.to_owned()).ok_or_else(|| said.refuse("feed.url", why()))
-}
-
-/// Whether it is Kinesis.
-fn read_sink(said: &Said<String>) -> anyhow::Result<bool> {
-    match said.value.as_str() {
-        "kafka" => Ok(false),
-        "kinesis" => Ok(true),
-        other => Err(said.refuse("sink", format!("{other:?} is neither kafka nor kinesis"))),
-    }
-}
-
-fn read_security(said: &Said<String>) -> anyhow::Result<Security> {
-    match said.value.as_str() {
-        "plaintext" => Ok(Security::Plaintext),
-        "msk-iam" => Ok(Security::MskIam),
-        other => {
-            Err(said
-                .refuse("kafka.security", format!("{other:?} is neither plaintext nor msk-iam")))
-        }
-    }
-}
-
-fn check_stream(said: &Said<String>) -> anyhow::Result<()> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
-    if (1..=128).contains(&said.value.len()) && said.value.bytes().all(allowed) {
-        return Ok(());
-    }
-    let why = format!("{:?} is no stream's name (1 to 128 of A-Z a-z 0-9 _ . -)", said.value);
-    Err(said.refuse("kinesis.stream", why))
-}
-
-fn check_brokers(said: &Said<String>) -> anyhow::Result<()> {
-    let good = |broker: &str| {
-        let (host, port) = broker.trim().rsplit_once(':').unwrap_or_default();
-        let hostlike = |byte: u8| !byte.is_ascii_whitespace() && byte != b'/';
-        !host.is_empty()
-            && host.bytes().all(hostlike)
-            && port.parse().is_ok_and(|port: u16| port > 0)
-    };
-    if said.value.split(',').all(good) {
-        return Ok(());
-    }
-    let why = format!("{:?} is not host:port, or several with commas between", said.value);
-    Err(said.refuse("kafka.brokers", why))
 }

@@ -14,10 +14,12 @@ pub struct Broker {
 }
 
 impl Broker {
-    pub fn start(topic: &str) -> anyhow::Result<Broker> {
+    pub fn start(topics: &[String]) -> anyhow::Result<Broker> {
         let cluster = MockCluster::new(1).context("cannot start the embedded broker")?;
-        let made = cluster.create_topic(topic, PARTITIONS, 1);
-        made.with_context(|| format!("the embedded broker cannot make the topic {topic}"))?;
+        for topic in topics {
+            let made = cluster.create_topic(topic, PARTITIONS, 1);
+            made.with_context(|| format!("the embedded broker cannot make the topic {topic}"))?;
+        }
         Ok(Broker { cluster })
     }
 

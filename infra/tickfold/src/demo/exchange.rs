@@ -1,5 +1,5 @@
-//! A simulated exchange on a local port: Binance's REST list of aggregate trades, and the router of
-//! its sockets, which `socket` serves. Holds no order book, and no rate limits.
+//! A simulated Binance on a local port: its REST list of aggregate trades, and the router of its
+//! sockets, which `socket` serves. Knows no accounts, and no rate limits.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::generator::{Aggregate, Record, Tape};
-use super::instruments::INSTRUMENTS;
+use super::instruments::{INSTRUMENTS, Instrument};
 use super::outages::Outages;
 use super::socket;
 
@@ -41,7 +41,7 @@ impl SimulatedExchange {
         let listener = listener.context("cannot open a local port for the simulated exchange")?;
         let address = listener.local_addr()?;
         let stop = CancellationToken::new();
-        let market = Arc::new(Market::new(seed, anchor, stop.clone()));
+        let market = Arc::new(Market::new(&INSTRUMENTS, seed, anchor, stop.clone()));
         let router = Router::new()
             .route("/api/v3/ping", get(async || axum::Json(serde_json::json!({}))))
             .route("/api/v3/aggTrades", get(agg_trades))
@@ -65,16 +65,26 @@ impl SimulatedExchange {
 
 /// What REST and sockets both read.
 pub(super) struct Market {
+    instruments: &'static [Instrument],
     tapes: Vec<Mutex<Tape>>,
     pub(super) outages: Outages,
     pub(super) stop: CancellationToken,
 }
 
 impl Market {
-    fn new(seed: u64, anchor: Minute, stop: CancellationToken) -> Market {
+    pub(super) fn new(
+        instruments: &'static [Instrument],
+        seed: u64,
+        anchor: Minute,
+        stop: CancellationToken,
+    ) -> Market {
         let tape = |instrument| Mutex::new(Tape::new(instrument, seed, anchor));
-        let tapes = INSTRUMENTS.iter().map(tape).collect();
-        Market { tapes, outages: Outages::new(seed, now_ms()), stop }
+        let tapes = instruments.iter().map(tape).collect();
+        Market { instruments, tapes, outages: Outages::new(seed, now_ms()), stop }
+    }
+
+    pub(super) fn symbols(&self) -> impl Iterator<Item = &'static str> {
+        self.instruments.iter().map(|instrument| instrument.symbol)
     }
 
     /// Runs on the tape of this symbol, if it is traded here.
@@ -83,7 +93,7 @@ impl Market {
         symbol: &str,
         read: impl FnOnce(&mut Tape) -> T,
     ) -> Option<T> {
-        let index = INSTRUMENTS.iter().position(|instrument| instrument.symbol == symbol)?;
+        let index = self.symbols().position(|it| it == symbol)?;
         // A tape is only ever extended: what a panic left of it is still true.
         let mut tape = self.tapes[index].lock().unwrap_or_else(PoisonError::into_inner);
         Some(read(&mut tape))

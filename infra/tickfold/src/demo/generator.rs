@@ -23,6 +23,8 @@ const TRADES: (u64, u64) = (8, 60);
 const BURST_TRADES: (u64, u64) = (80, 200);
 /// One of so many minutes with trades holds an id whose record the exchange has voided.
 const TOMBSTONE_ONE_IN: u64 = 90;
+/// The time between two points of a follower's distance, and how far they go in basis points.
+const PREMIUMS: [(i64, i64); 2] = [(600_000, 4), (20_000, 2)];
 
 /// One id of the tape: ids are contiguous over both kinds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,11 +69,13 @@ impl Record {
 /// All that was and will be traded of one instrument, from its anchor on.
 #[derive(Debug)]
 pub struct Tape {
-    instrument: &'static Instrument,
+    pub(super) instrument: &'static Instrument,
     seed: u64,
     anchor_ms: i64,
     /// How each minute opens, as far as anybody has asked: a year is half a million of them.
     opens: Vec<Open>,
+    /// Whose prices these follow.
+    leader: Option<Box<Tape>>,
 }
 
 /// Where the tape stands when a minute opens.
@@ -98,7 +102,8 @@ impl Tape {
     pub fn new(instrument: &'static Instrument, seed: u64, anchor: Minute) -> Tape {
         let Instrument { first_id: id, first_raw_id: raw_id, price, .. } = *instrument;
         let anchor_ms = anchor.start().micros() / 1_000;
-        Tape { instrument, seed, anchor_ms, opens: vec![Open { id, raw_id, price }] }
+        let leader = instrument.leader.map(|leader| Box::new(Tape::new(leader, seed, anchor)));
+        Tape { instrument, seed, anchor_ms, opens: vec![Open { id, raw_id, price }], leader }
     }
 
     /// The minute, counted from the anchor, that holds this time; 0 for what lies before it.
@@ -120,7 +125,10 @@ impl Tape {
         let plan = Plan::draw(&mut random, minute, self.instrument, open);
         let times = plan.times(&mut random, minute);
         let fills = plan.fills(&mut random);
-        let prices = plan.prices(&mut random, open.price);
+        let prices = match self.leader {
+            Some(_) => self.following(minute, &times),
+            None => plan.prices(&mut random, open.price),
+        };
         let voided = plan.tombstone.then(|| random.below(plan.trades) as usize);
         let start_ms = self.anchor_ms + minute as i64 * MINUTE_MS;
         let Open { mut id, mut raw_id, price: mut before } = open;
@@ -160,15 +168,66 @@ impl Tape {
         self.opens[minute]
     }
 
+    /// The price of the last trade up to this time, in ticks.
+    pub(super) fn price_at(&mut self, time_ms: i64) -> i64 {
+        let minute = self.minute_at(time_ms);
+        let mut prices = self.minute(minute).into_iter().filter_map(|record| match record {
+            Record::Trade(trade) if trade.time_ms <= time_ms => Some(trade.price.0),
+            _ => None,
+        });
+        match (prices.next_back(), &mut self.leader) {
+            (Some(units), _) => units / self.instrument.tick,
+            (None, Some(leader)) => leader.price_at(time_ms) + self.premium(time_ms),
+            (None, None) => self.open(minute).price,
+        }
+    }
+
+    /// The leader's price at each of these times of a minute, and the distance to it.
+    fn following(&mut self, minute: usize, times: &[i64]) -> Vec<i64> {
+        let Some(leader) = &mut self.leader else { return vec![] };
+        let start_ms = self.anchor_ms + minute as i64 * MINUTE_MS;
+        let opened = leader.open(minute).price;
+        let led = leader.minute(minute);
+        let at = |time: &i64| {
+            let time_ms = start_ms + time;
+            let before = led.iter().rev().find_map(|record| match record {
+                Record::Trade(trade) if trade.time_ms <= time_ms => Some(trade.price.0),
+                _ => None,
+            });
+            let price = before.map_or(opened, |units| units / self.instrument.tick);
+            price + self.premium(time_ms)
+        };
+        times.iter().map(at).collect()
+    }
+
+    /// How far this price is from the leader's, in ticks: a line between points that are drawn for
+    /// each span of time, a slow and large one and a quick and small one together.
+    fn premium(&self, time_ms: i64) -> i64 {
+        PREMIUMS
+            .iter()
+            .map(|(every_ms, bps)| {
+                let reach = self.instrument.price * bps / 10_000 + 1;
+                let point = |n: i64| self.draw(&[*every_ms, n]).within(reach);
+                let (n, into) = (time_ms.div_euclid(*every_ms), time_ms.rem_euclid(*every_ms));
+                point(n) + (point(n + 1) - point(n)) * into / every_ms
+            })
+            .sum()
+    }
+
     fn random(&self, minute: usize) -> Random {
-        let minute = self.anchor_ms / MINUTE_MS + minute as i64;
+        self.draw(&[self.anchor_ms / MINUTE_MS + minute as i64])
+    }
+
+    /// Numbers that follow from the instrument and these.
+    pub(super) fn draw(&self, salts: &[i64]) -> Random {
         let name = self
             .instrument
             .symbol
             .bytes()
             .fold(0, |hash: u64, byte| hash.wrapping_mul(31).wrapping_add(u64::from(byte)));
         let mut random = Random::new(self.seed);
-        for salt in [name, minute.unsigned_abs()] {
+        let salts = salts.iter().map(|salt| salt.unsigned_abs());
+        for salt in std::iter::once(name).chain(salts) {
             random = Random::new(random.next() ^ salt);
         }
         random
@@ -190,11 +249,15 @@ impl Plan {
         let (least, most) = if burst { BURST_TRADES } else { TRADES };
         let drawn = least + random.below(most - least + 1);
         let trades = if quiet { 0 } else { drawn };
+        let (more_fills, tombstone) =
+            (random.below(2 * trades + 1), random.one_in(TOMBSTONE_ONE_IN));
+        // Only Binance joins fills, and keeps a place for what it has voided.
+        let joined = instrument.leader.is_none();
         Plan {
             trades,
-            more_fills: random.below(2 * trades + 1),
+            more_fills: if joined { more_fills } else { 0 },
             burst,
-            tombstone: random.one_in(TOMBSTONE_ONE_IN) && !quiet,
+            tombstone: tombstone && joined && !quiet,
             move_by: Plan::move_by(random, instrument, open.price),
         }
     }

@@ -1,8 +1,8 @@
-//! What is traded on the simulated exchange, and the exact numbers it is traded in; trades nothing.
+//! What is traded on the simulated exchanges, and the exact numbers it is traded in; trades nothing.
 
 use std::fmt;
 
-/// Prices and sizes are counted in units of 10^-8 and written with 8 decimals, as Binance does.
+/// Prices and sizes are counted in units of 10^-8.
 const UNITS: i64 = 100_000_000;
 
 /// One instrument of the simulated market.
@@ -19,8 +19,11 @@ pub struct Instrument {
     pub(super) lots: u64,
     pub(super) first_id: u64,
     pub(super) first_raw_id: u64,
+    /// The same coin elsewhere, whose price this one follows at a small distance.
+    pub(super) leader: Option<&'static Instrument>,
 }
 
+/// Of the simulated Binance.
 pub static INSTRUMENTS: [Instrument; 3] = [
     Instrument {
         symbol: "BTCUSDT",
@@ -30,6 +33,7 @@ pub static INSTRUMENTS: [Instrument; 3] = [
         lots: 20_000,
         first_id: 3_412_000_001,
         first_raw_id: 4_925_000_001,
+        leader: None,
     },
     Instrument {
         symbol: "ETHUSDT",
@@ -39,6 +43,7 @@ pub static INSTRUMENTS: [Instrument; 3] = [
         lots: 40_000,
         first_id: 1_730_000_001,
         first_raw_id: 2_210_000_001,
+        leader: None,
     },
     Instrument {
         symbol: "SOLUSDT",
@@ -48,16 +53,42 @@ pub static INSTRUMENTS: [Instrument; 3] = [
         lots: 80_000,
         first_id: 520_000_001,
         first_raw_id: 810_000_001,
+        leader: None,
     },
 ];
 
-/// A number of units of 10^-8; prints with 8 decimals.
+/// Of the simulated Coinbase, where each trade has one id.
+pub static FOLLOWERS: [Instrument; 2] = [
+    Instrument {
+        symbol: "BTC-USD",
+        lot: UNITS / 100_000_000,
+        lots: 20_000_000,
+        first_id: 780_000_001,
+        first_raw_id: 780_000_001,
+        leader: Some(&INSTRUMENTS[0]),
+        ..INSTRUMENTS[0]
+    },
+    Instrument {
+        symbol: "ETH-USD",
+        lot: UNITS / 100_000_000,
+        lots: 400_000_000,
+        first_id: 610_000_001,
+        first_raw_id: 610_000_001,
+        leader: Some(&INSTRUMENTS[1]),
+        ..INSTRUMENTS[1]
+    },
+];
+
+/// A number of units of 10^-8; prints with 8 decimals, as Binance writes it, or with two, which
+/// hold a price of Coinbase's: `{:.2}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Units(pub(super) i64);
 
 impl fmt::Display for Units {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}.{:08}", self.0 / UNITS, self.0 % UNITS)
+        let decimals = out.precision().map_or(8, |decimals| decimals.min(8));
+        let digits = format!("{:08}", self.0 % UNITS);
+        write!(out, "{}.{}", self.0 / UNITS, &digits[..decimals])
     }
 }
 
@@ -69,5 +100,6 @@ mod tests {
     fn numbers_print_as_the_exchange_writes_them() {
         assert_eq!(Units(4_300_001_000_000).to_string(), "43000.01000000");
         assert_eq!(Units(123_000).to_string(), "0.00123000");
+        assert_eq!(format!("{:.2}", Units(4_300_001_000_000)), "43000.01");
     }
 }

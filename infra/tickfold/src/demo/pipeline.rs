@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use aggregate::App;
 use anyhow::{Context, bail, ensure};
+use futures_util::future::try_join_all;
 use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
-use lake::Lake;
+use lake::{Kind, Lake};
 use market::Minute;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use store::Store;
@@ -20,13 +21,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::batcher::{self, Batcher};
 use super::broker::{self, Broker};
-use super::exchange::SimulatedExchange;
 use super::folder::{Folder, Mode};
-use super::history::{self, Rest};
+use super::history;
 use super::notifications::{self, Notifications};
 use super::now;
 use super::s3::S3Server;
-use super::source::{self, Source};
+use super::source::{Listing, Source};
 use crate::http;
 
 const BUCKET: &str = "tickfold-demo";
@@ -44,21 +44,27 @@ const IN_URL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_
 pub(super) struct Pipeline {
     folder: Folder,
     source: Source,
-    rest: Rest,
+    listings: Vec<Listing>,
     lake: Lake,
     store: Store,
     address: SocketAddr,
     /// All history is folded up to what the sockets brought first.
     caught_up: bool,
     ingest: Part<ingest::Report>,
-    batcher: Part<batcher::Report>,
-    batched: watch::Receiver<batcher::Report>,
+    batchers: Vec<Batching>,
     notifications: Part<notifications::Progress>,
     notified: watch::Receiver<notifications::Progress>,
     page: Part<()>,
     s3: S3Server,
     _broker: Broker,
-    _exchange: Option<SimulatedExchange>,
+}
+
+/// What writes the objects of one topic.
+struct Batching {
+    topic: String,
+    kind: Kind,
+    part: Part<batcher::Report>,
+    report: watch::Receiver<batcher::Report>,
 }
 
 /// One running part. Where it ends, the whole demo ends.
@@ -107,50 +113,34 @@ impl Pipeline {
         let notifications = Notifications::new(app);
         let notified = notifications.watch();
 
-        let exchange = match source.mode {
-            Mode::Simulated => {
-                let memory = &folder.memory;
-                Some(SimulatedExchange::start(memory.seed, memory.anchor).await?)
-            }
-            Mode::Live => None,
-        };
-        let rest = match &exchange {
-            Some(exchange) => Rest::new(&exchange.rest_url(), true)?,
-            None => source::live_rest()?,
-        };
-        let topic = format!("{}.trades", source.exchange);
-        let broker = Broker::start(&topic)?;
-        let config = batcher::Config {
-            bootstrap_servers: broker.bootstrap_servers(),
-            topic,
-            partitions: broker::PARTITIONS,
-            bucket: BUCKET.to_owned(),
-            timeout: BATCH,
-        };
-        let batcher = Batcher::new(s3.client(), config)?;
-        let batched = batcher.watch();
-        let ingest = ingest_config(&broker, &source, exchange.as_ref());
+        let listings = source.open(folder.memory.seed, folder.memory.anchor).await?;
+        let topics: Vec<_> = listings.iter().flat_map(topics).collect();
+        let names: Vec<_> = topics.iter().map(|(topic, _)| topic.clone()).collect();
+        let broker = Broker::start(&names)?;
+        let mut batchers = Vec::new();
+        for (topic, kind) in topics {
+            batchers.push(Batching::start(topic, kind, &broker, &s3, &all)?);
+        }
+        let ingest = ingest_config(&broker, &listings);
         Ok(Pipeline {
             address: listener.local_addr()?,
             caught_up: false,
             page: Part::start("the page", &all, |stop| {
-                http::serve(listener, query::router(store.clone()), stop)
+                http::serve(listener, query::router(store.clone(), None), stop)
             }),
             notifications: Part::start("the queue", &all, async move |stop| {
                 Ok(notifications.run(created, stop).await)
             }),
-            batcher: Part::start("the batcher", &all, |stop| batcher.run(stop)),
+            batchers,
             ingest: Part::start("ingest", &all, |stop| ingest::run(ingest, stop)),
             folder,
             source,
-            rest,
+            listings,
             lake,
             store,
-            batched,
             notified,
             s3,
             _broker: broker,
-            _exchange: exchange,
         })
     }
 
@@ -158,28 +148,29 @@ impl Pipeline {
         self.address
     }
 
-    /// Waits for the first trade of the sockets, loads what was traded before it, and waits until
-    /// all of it is folded. In this order no trade falls between the two.
+    /// Waits for the first trade of each exchange's sockets, loads what was traded before it, and
+    /// waits until all of it is folded. In this order no trade falls between the two.
     pub(super) async fn catch_up(&mut self) -> anyhow::Result<()> {
-        let first = timeout(FIRST_TRADE, self.batched.wait_for(|batched| batched.lines > 0));
-        match first.await {
-            Ok(arrived) => drop(arrived.context("the batcher ended before the first trade")?),
-            Err(_) => {
-                let (exchange, seconds) = (self.source.exchange, FIRST_TRADE.as_secs());
-                let remedy = match self.source.mode {
-                    Mode::Simulated => "",
-                    Mode::Live => " (without --live the demo needs no network)",
-                };
-                bail!("no trade came from {exchange} within {seconds} seconds{remedy}")
-            }
-        }
-        let met = now()?.minute();
+        let first = timeout(FIRST_TRADE, self.first_trades());
+        let Ok(first) = first.await else {
+            let seconds = FIRST_TRADE.as_secs();
+            let remedy = match self.source.mode {
+                Mode::Simulated => "",
+                Mode::Live => " (without --live the demo needs no network)",
+            };
+            bail!("no trade came from each exchange within {seconds} seconds{remedy}")
+        };
+        first?;
+        let to = now()?;
+        let met = to.minute();
         let earliest = met.plus(-self.source.history_minutes_max);
         let from = self.folder.memory.resume.max(earliest);
-        let Source { exchange, symbols, .. } = &self.source;
         let load = async {
-            let loaded = history::load(&self.rest, *exchange, symbols, from, &self.lake).await;
-            loaded.context("the history could not be loaded")?;
+            let loads = self.listings.iter().map(|listing| {
+                let Listing { history, symbols, .. } = listing;
+                history::load(history, symbols, from.max(listing.from), to, &self.lake)
+            });
+            try_join_all(loads).await.context("the history could not be loaded")?;
             let objects = self.s3.reported();
             let mut notified = self.notified.clone();
             let folded = notified.wait_for(|notified| notified.done >= objects).await;
@@ -187,25 +178,42 @@ impl Pipeline {
             ensure!(dead == 0, "{dead} objects could not be folded, see the log");
             Ok(())
         };
+        let minutes = |listing: &Listing| minutes(from.max(listing.from), met);
+        let objects = self.listings.iter().map(minutes).sum();
         tokio::select! {
             loaded = load => loaded?,
-            () = show_progress(from, met, self.notified.clone()) => {}
+            () = show_progress(objects, self.notified.clone()) => {}
         }
         self.caught_up = true;
         self.folder.resume_from(met)
     }
 
+    async fn first_trades(&mut self) -> anyhow::Result<()> {
+        for batching in self.batchers.iter_mut().filter(|it| it.kind == Kind::Trades) {
+            let arrived = batching.report.wait_for(|report| report.lines > 0).await;
+            arrived.context("a batcher ended before the first trade")?;
+        }
+        Ok(())
+    }
+
     /// Lets each part finish what the one before it has left, then closes the database.
     pub(super) async fn stop(mut self) -> anyhow::Result<()> {
         let ingested = self.ingest.stop().await;
-        let batched = self.batcher.stop().await;
+        let mut batched = Vec::new();
+        for Batching { topic, part, .. } in self.batchers {
+            batched.push((topic, part.stop().await));
+        }
         let notified = self.notifications.stop().await;
         let page = self.page.stop().await;
         let newest = self.store.symbols().await;
         self.store.close().await;
-        let (ingested, batched, notified) = (ingested?, batched?, notified?);
+        let (ingested, notified) = (ingested?, notified?);
         page?;
-        tracing::info!(?ingested, ?batched, objects = notified.done, "ended");
+        for (topic, batched) in batched {
+            let batched = batched?;
+            tracing::info!(topic, ?batched, "ended");
+        }
+        tracing::info!(?ingested, objects = notified.done, "ended");
         let newest = newest?;
         let newest = newest.iter().map(|symbol| symbol.last_minute).min();
         // A symbol that has not traded since the sockets opened has nothing new to load either.
@@ -228,28 +236,54 @@ async fn open_store(folder: &Folder) -> anyhow::Result<Store> {
     Ok(store)
 }
 
-fn ingest_config(
-    broker: &Broker,
-    source: &Source,
-    exchange: Option<&SimulatedExchange>,
-) -> ingest::Config {
-    let url = exchange.map(SimulatedExchange::socket_url);
-    let feed = ingest::Feed::new(source.exchange, source.symbols.clone());
-    ingest::Config::new(broker.bootstrap_servers(), vec![ingest::Feed { url, ..feed }])
+impl Batching {
+    fn start(
+        topic: String,
+        kind: Kind,
+        broker: &Broker,
+        s3: &S3Server,
+        all: &CancellationToken,
+    ) -> anyhow::Result<Batching> {
+        let config = batcher::Config {
+            bootstrap_servers: broker.bootstrap_servers(),
+            topic: topic.clone(),
+            partitions: broker::PARTITIONS,
+            bucket: BUCKET.to_owned(),
+            timeout: BATCH,
+        };
+        let batcher = Batcher::new(s3.client(), config)?;
+        let report = batcher.watch();
+        let part = Part::start("a batcher", all, |stop| batcher.run(stop));
+        Ok(Batching { topic, kind, part, report })
+    }
+}
+
+/// Where ingest writes what it is told by an exchange.
+fn topics(listing: &Listing) -> [(String, Kind); 2] {
+    Kind::ALL.map(|kind| (format!("{}.{}", listing.exchange, kind.as_str()), kind))
+}
+
+fn ingest_config(broker: &Broker, listings: &[Listing]) -> ingest::Config {
+    let feed = |listing: &Listing| {
+        let feed = ingest::Feed::new(listing.exchange, listing.symbols.clone());
+        ingest::Feed { url: listing.url.clone(), books: true, ..feed }
+    };
+    ingest::Config::new(broker.bootstrap_servers(), listings.iter().map(feed).collect())
+}
+
+/// How many there are, both ends counted.
+fn minutes(from: Minute, to: Minute) -> u64 {
+    let micros = to.start().micros() - from.start().micros();
+    u64::try_from(micros / 60_000_000 + 1).unwrap_or(0)
 }
 
 /// On a terminal, and never ends: what is loaded is known, what is folded is shown.
-async fn show_progress(
-    from: Minute,
-    to: Minute,
-    mut notified: watch::Receiver<notifications::Progress>,
-) {
-    let minutes = (to.start().micros() - from.start().micros()) / 60_000_000 + 1;
-    let bar = ProgressBar::new(minutes.unsigned_abs()).with_finish(ProgressFinish::AndClear);
+async fn show_progress(objects: u64, mut notified: watch::Receiver<notifications::Progress>) {
+    let bar = ProgressBar::new(objects).with_finish(ProgressFinish::AndClear);
     let style = ProgressStyle::with_template("history {bar:40} {pos}/{len} minutes");
     bar.set_style(style.expect("a template written here is one"));
     while notified.changed().await.is_ok() {
-        bar.set_position(notified.borrow_and_update().done.min(minutes.unsigned_abs()));
+        bar.set_position(notified.borrow_and_update().done.min(objects));
     }
     std::future::pending().await
 }

@@ -1,7 +1,6 @@
-//! One websocket of the simulated exchange, paced by the clock as the tape was traded; what was
-//! traded, `generator` knows.
+//! One websocket of the simulated Binance, paced by the clock as the tape was traded; what was
+//! traded, `generator` knows, and what was offered, `depth`.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,9 +9,10 @@ use axum::extract::ws::{Message, WebSocket};
 use serde::Deserialize;
 use tokio::time::{Instant, interval, sleep, sleep_until};
 
+use super::cursor::Cursor;
+use super::depth::{Depth, Offer, STEP_MS, step_at};
 use super::exchange::{Fields, Market, now_ms};
-use super::generator::{Aggregate, Record};
-use super::instruments::INSTRUMENTS;
+use super::generator::Aggregate;
 use super::outages::Outage;
 
 const PING_EVERY: Duration = Duration::from_secs(20);
@@ -37,7 +37,7 @@ struct Request {
 
 /// Sends until the client leaves, an outage ends the connection, or the exchange stops.
 pub(super) async fn serve(market: Arc<Market>, mut socket: WebSocket, form: Form, streams: &str) {
-    let mut feed = Feed { market: Arc::clone(&market), channels: Vec::new() };
+    let mut feed = Feed { market: Arc::clone(&market), trades: vec![], books: vec![] };
     streams.split('/').for_each(|stream| feed.subscribe(stream));
     let mut outage = market.outages.next_after(now_ms());
     let mut pings = interval(PING_EVERY);
@@ -85,13 +85,13 @@ pub(super) async fn serve(market: Arc<Market>, mut socket: WebSocket, form: Form
     }
 }
 
-async fn close(mut socket: WebSocket) {
+pub(super) async fn close(mut socket: WebSocket) {
     // The client may have left already, and then there is nobody to tell.
     let _ = socket.send(Message::Close(None)).await;
 }
 
 /// Waits for this time of the clock; for ever if there is none.
-async fn until(time_ms: Option<i64>) {
+pub(super) async fn until(time_ms: Option<i64>) {
     let Some(time_ms) = time_ms else { return std::future::pending().await };
     let wait = u64::try_from(time_ms - now_ms()).unwrap_or(0);
     sleep(Duration::from_millis(wait)).await;
@@ -108,35 +108,42 @@ fn shutdown(form: Form) -> String {
 /// What this connection has been promised and not been sent.
 struct Feed {
     market: Arc<Market>,
-    channels: Vec<Channel>,
+    trades: Vec<Cursor>,
+    books: Vec<Book>,
 }
 
-struct Channel {
+/// Whole books, one for each step of time.
+struct Book {
     symbol: &'static str,
-    /// The next minute of the tape.
-    minute: usize,
-    pending: VecDeque<Aggregate>,
+    /// The next one.
+    step: i64,
 }
+
+const TRADES: &str = "@aggTrade";
+const BOOKS: &str = "@depth20@100ms";
 
 impl Feed {
-    /// `btcusdt@aggTrade`, from now on. Other streams are silent, as at the exchange.
+    /// `btcusdt@aggTrade`, from now on, or `btcusdt@depth20@100ms`. Other streams are silent, as
+    /// at the exchange.
     fn subscribe(&mut self, stream: &str) {
-        let Some(name) = stream.strip_suffix("@aggTrade") else { return };
-        let mut symbols = INSTRUMENTS.iter().map(|instrument| instrument.symbol);
-        let Some(symbol) = symbols.find(|symbol| symbol.to_ascii_lowercase() == name) else {
-            return;
-        };
+        let Some((name, kind)) = stream.find('@').map(|at| stream.split_at(at)) else { return };
+        let symbol = name.to_ascii_uppercase();
         self.unsubscribe(stream);
         let now = now_ms();
-        let minute = self.market.with_tape(symbol, |tape| tape.minute_at(now)).unwrap_or(0);
-        let mut channel = Channel { symbol, minute, pending: VecDeque::new() };
-        channel.read(&self.market);
-        channel.pending.retain(|trade| trade.time_ms > now);
-        self.channels.push(channel);
+        match kind {
+            TRADES => self.trades.extend(Cursor::behind(&self.market, &symbol, now)),
+            BOOKS => {
+                let symbol = self.market.symbols().find(|it| *it == symbol);
+                let book = |symbol| Book { symbol, step: step_at(now) };
+                self.books.extend(symbol.map(book));
+            }
+            _ => {}
+        }
     }
 
     fn unsubscribe(&mut self, stream: &str) {
-        self.channels.retain(|channel| channel.stream() != stream);
+        self.trades.retain(|trades| name(trades.symbol, TRADES) != stream);
+        self.books.retain(|book| name(book.symbol, BOOKS) != stream);
     }
 
     fn answer(&mut self, text: &str) -> Option<String> {
@@ -151,19 +158,30 @@ impl Feed {
 
     fn due_ms(&mut self) -> Option<i64> {
         let market = &self.market;
-        self.channels.iter_mut().map(|channel| channel.due_ms(market)).min()
+        let trades = self.trades.iter_mut().map(|trades| trades.due_ms(market));
+        trades.chain(self.books.iter().map(|book| book.step * STEP_MS)).min()
     }
 
     /// The frames that are due, in the order of time.
     fn take(&mut self, form: Form) -> Vec<String> {
-        let now = now_ms();
+        let (market, now) = (&self.market, now_ms());
         let mut due = Vec::new();
-        for channel in &mut self.channels {
-            while channel.due_ms(&self.market) <= now {
-                let trade = channel.pending.pop_front().expect("something is due");
-                if !self.market.outages.hides(trade.time_ms) {
-                    due.push((trade.time_ms, channel.frame(&trade, form, now)));
+        for trades in &mut self.trades {
+            while let Some(trade) = trades.take(market, now) {
+                if !market.outages.hides(trade.time_ms) {
+                    let event = event(trades.symbol, &trade, now);
+                    due.push((trade.time_ms, frame(trades.symbol, TRADES, event, form)));
                 }
+            }
+        }
+        for book in &mut self.books {
+            // Of several that are due the last one says it all.
+            if book.step * STEP_MS <= now {
+                let step = step_at(now);
+                let depth = market.with_tape(book.symbol, |tape| Depth::at(tape, step));
+                let image = image(step, &depth.unwrap_or_default());
+                due.push((step * STEP_MS, frame(book.symbol, BOOKS, image, form)));
+                book.step = step + 1;
             }
         }
         due.sort_by_key(|(time_ms, _)| *time_ms);
@@ -171,39 +189,26 @@ impl Feed {
     }
 }
 
-impl Channel {
-    fn stream(&self) -> String {
-        format!("{}@aggTrade", self.symbol.to_ascii_lowercase())
-    }
+fn name(symbol: &str, kind: &str) -> String {
+    format!("{}{kind}", symbol.to_ascii_lowercase())
+}
 
-    fn due_ms(&mut self, market: &Market) -> i64 {
-        loop {
-            if let Some(trade) = self.pending.front() {
-                return trade.time_ms;
-            }
-            self.read(market);
-        }
+fn frame(symbol: &str, kind: &str, event: String, form: Form) -> String {
+    match form {
+        Form::Raw => event,
+        Form::Combined => format!(r#"{{"stream":"{}","data":{event}}}"#, name(symbol, kind)),
     }
+}
 
-    /// Reads the next minute; a quiet one brings nothing. Voided records exist in REST only.
-    fn read(&mut self, market: &Market) {
-        let records = market.with_tape(self.symbol, |tape| tape.minute(self.minute));
-        let trade = |record| match record {
-            Record::Trade(trade) => Some(trade),
-            Record::Tombstone { .. } => None,
-        };
-        self.pending.extend(records.unwrap_or_default().into_iter().filter_map(trade));
-        self.minute += 1;
-    }
+fn event(symbol: &str, trade: &Aggregate, now_ms: i64) -> String {
+    format!(r#"{{"e":"aggTrade","E":{now_ms},"s":"{symbol}",{}}}"#, Fields(trade))
+}
 
-    fn frame(&self, trade: &Aggregate, form: Form, now_ms: i64) -> String {
-        let symbol = self.symbol;
-        let event = format!(r#"{{"e":"aggTrade","E":{now_ms},"s":"{symbol}",{}}}"#, Fields(trade));
-        match form {
-            Form::Raw => event,
-            Form::Combined => {
-                format!(r#"{{"stream":"{}","data":{event}}}"#, self.stream())
-            }
-        }
-    }
+fn image(id: i64, depth: &Depth) -> String {
+    let side = |offers: &[Offer]| {
+        let offer = |(price, size): &Offer| format!(r#"["{price}","{size}"]"#);
+        offers.iter().map(offer).collect::<Vec<_>>().join(",")
+    };
+    let (bids, asks) = (side(&depth.bids), side(&depth.asks));
+    format!(r#"{{"lastUpdateId":{id},"bids":[{bids}],"asks":[{asks}]}}"#)
 }

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::window::MAX_STEPS;
 use super::*;
 use crate::book::{BookUpdate, Form, Level, Proof};
 use crate::exchange::Exchange;
@@ -109,12 +110,15 @@ fn the_rolling_averages_look_back_fifteen_seconds_and_carry_the_quote_in_force()
     live.book(&book("100 2", "101 1"), at(20_000)); // 1
     // From 5 s to 20 s: 4 for 5 s, 2 for 10 s; the change at 20 s has not lasted.
     let view = live.view(at(20_000));
-    assert_eq!((view.spread_15s, view.spread_15s_micros), (number("2.666666666667"), 15_000_000));
-    assert_eq!((view.spread_15s_ticks, view.spread_15s_count), (number("1.666666666667"), 3));
+    assert_eq!(
+        (view.spread_15s, view.spread_15s_micros),
+        (number("2.666666666666666667"), 15_000_000)
+    );
+    assert_eq!((view.spread_15s_ticks, view.spread_15s_count), (number("1.666666666666666667"), 3));
     // At 25 s the change of 10 s is just out of the window; its spread is not.
     let view = live.view(at(25_000));
     assert_eq!((view.spread_15s_ticks, view.spread_15s_count), (number("1.5"), 2));
-    assert_eq!(view.spread_15s, number("1.666666666667"));
+    assert_eq!(view.spread_15s, number("1.666666666666666667"));
     let view = live.view(at(60_000));
     assert_eq!((view.spread_15s, view.spread_15s_count), (number("1"), 0));
 }
@@ -165,12 +169,66 @@ fn what_a_ticker_does_not_repeat_stays() {
 fn however_many_changes_there_are_memory_is_bounded() {
     let mut live = Live::default();
     let books = [book("100 1", "101 1"), book("100 1", "103 1")];
-    for change in 0..MAX_QUOTES as i64 + 500 {
+    for change in 0..MAX_STEPS as i64 + 500 {
         live.book(&books[change.rem_euclid(2) as usize], at(change));
     }
-    assert_eq!(live.quotes.len(), MAX_QUOTES);
-    let view = live.view(at(MAX_QUOTES as i64 + 500));
+    assert_eq!(live.spreads.steps.len(), MAX_STEPS);
+    let view = live.view(at(MAX_STEPS as i64 + 500));
     assert_eq!((view.spread_15s, view.spread_15s_micros), (number("2"), 5_000_000));
+}
+
+/// Two books that change in turn, at these milliseconds: which of the two, bids, asks.
+fn pair(changes: &[(i64, usize, &str, &str)]) -> ([Live; 2], Pair) {
+    let (mut lives, mut pair) = ([Live::default(), Live::default()], Pair::default());
+    for (millis, which, bids, asks) in changes {
+        lives[*which].book(&book(bids, asks), at(*millis));
+        pair.book(&lives[0], &lives[1], at(*millis));
+    }
+    (lives, pair)
+}
+
+#[test]
+fn the_spread_between_two_symbols_and_its_average_by_time() {
+    let (lives, pair) = pair(&[
+        (0, 0, "100 1", "101 1"),       // 100.5, and nothing of the other yet
+        (2_000, 1, "100 1", "100.5 1"), // 100.25: 0.25 above
+        (6_000, 1, "101 1", "102 1"),   // 101.5: 1 below
+        (7_000, 1, "101 2", "102 1"),   // a size is no price
+    ]);
+    let view = pair.view(&lives[0], &lives[1], at(8_000));
+    assert_eq!(view.spread, number("-1"));
+    // -10,000 / 101.5 = -98.5221674...
+    assert_eq!(view.spread_bps, number("-98.522167"));
+    // (4 s x 0.25 - 2 s x 1) / 6 s
+    assert_eq!(view.spread_15s, number("-0.166666666666666667"));
+    assert_eq!((view.spread_15s_micros, view.age_micros), (6_000_000, Some(8_000_000)));
+    // At 18 s the window begins at 3 s: 3 s x 0.25 - 12 s x 1.
+    let view = pair.view(&lives[0], &lives[1], at(18_000));
+    assert_eq!((view.spread_15s, view.spread_15s_micros), (number("-0.75"), 15_000_000));
+}
+
+#[test]
+fn while_one_of_two_has_no_middle_there_is_no_spread_between_them() {
+    let nothing = pair(&[(0, 0, "100 1", "101 1")]);
+    assert_eq!(nothing.1.view(&nothing.0[0], &nothing.0[1], at(5_000)), PairView::default());
+    let (lives, pair) = pair(&[
+        (0, 0, "100 1", "101 1"),
+        (0, 1, "99 1", "100 1"), // 1
+        (4_000, 1, "", "100 1"), // nobody knows
+    ]);
+    let view = pair.view(&lives[0], &lives[1], at(9_000));
+    assert_eq!((view.spread, view.spread_bps), (None, None));
+    assert_eq!((view.spread_15s, view.spread_15s_micros), (number("1"), 4_000_000));
+}
+
+#[test]
+fn of_prices_with_twelve_decimals_the_middles_still_average() {
+    let (lives, pair) = pair(&[
+        (0, 0, "0.000000000001 1", "0.000000000002 1"),
+        (0, 1, "0.000000000003 1", "0.000000000005 1"),
+    ]);
+    let view = pair.view(&lives[0], &lives[1], at(1));
+    assert_eq!((view.spread, view.spread_15s), (number("-0.0000000000025"), view.spread));
 }
 
 proptest! {
@@ -204,7 +262,7 @@ proptest! {
         prop_assert_eq!(view.spread_15s_micros, all * 1_000);
         let whole = |units: u64| Decimal::from(u32::try_from(units).expect("small"));
         let expected =
-            whole(sum.cast_unsigned()).checked_mul_div_rounded(Decimal::from(1), whole(all), 12);
+            whole(sum.cast_unsigned()).checked_mul_div_rounded(Decimal::from(1), whole(all), 18);
         prop_assert_eq!(view.spread_15s, expected);
     }
 }
