@@ -8,6 +8,7 @@ locals {
   container_log = { for name, group in aws_cloudwatch_log_group.containers : name => group.name }
   logs = {
     aggregate = module.aggregate.log_group
+    repair    = module.repair.log_group
     ingest    = local.container_log.ingest
     carrier   = local.vector ? local.container_log.vector : one(module.land[*].log_group)
   }
@@ -35,6 +36,13 @@ locals {
       value     = "$.fields.missing"
       statistic = "Maximum"
       means     = "Trades are missing inside a minute that was folded."
+    }
+    unfillable = {
+      log       = "repair"
+      pattern   = "{ $.fields.figures = \"repaired\" && $.fields.unfillable > 0 }"
+      value     = "$.fields.unfillable"
+      statistic = "Maximum"
+      means     = "Gaps of the last three days are given up: their exchange has not told their trades."
     }
     quarantined = {
       log       = "aggregate"

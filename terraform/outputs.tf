@@ -50,6 +50,7 @@ output "functions" {
       backfill  = module.backfill.name
       migrate   = module.migrate.name
       query     = module.query.name
+      repair    = module.repair.name
     },
     { for land in module.land : "land" => land.name },
   )

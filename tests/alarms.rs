@@ -7,12 +7,15 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use lake::MinutePrefix;
+use market::{Bar, Minute};
 use serde_json::{Value as Json, json};
+use store::{Outcome, Range, Repair};
 use tests::bucket::{BUCKET, Bucket, notification};
 use tests::databases::Database;
 use tests::runtime::Function;
+use tests::secrets::{FUNCTION, Secrets as Lambda};
 use tests::terraform::Terraform;
-use tests::trades::{MINUTE, NOON, lines, name, time, trade, trades};
+use tests::trades::{MINUTE, NOON, lines, name, symbol, time, trade, trades};
 use vrl::compiler::runtime::Runtime;
 use vrl::compiler::{TargetValue, TimeZone};
 use vrl::value::{Secrets, Value};
@@ -187,6 +190,48 @@ async fn aggregate_logs_what_its_alarms_read() {
     let newest = (NOON + MINUTE) / 1_000_000;
     let now = chrono::Utc::now().timestamp();
     assert!((now - newest - age as i64).abs() < 120, "{age} s is not the newest trade's age");
+}
+
+#[tokio::test]
+async fn repair_logs_what_its_alarm_reads() {
+    let Some(stacks) = stacks("repair's figures") else { return };
+    let (database, bucket) = (Database::postgres().await, Bucket::start().await);
+    let now = chrono::Utc::now().timestamp_micros() / MINUTE * MINUTE;
+    let at = |id: u64, minutes: i64| trade(id, now - minutes * MINUTE);
+    let bars = market::fold([at(1, 60), at(9, 58)]).expect("small sums").into_iter();
+    let bars: Vec<Bar> = bars.map(|bar| Bar { object_count: 1, ..bar }).collect();
+    let store = database.store();
+    store.put_newer(&bars).await.expect("written");
+    let (exchange, symbol) = (name("binance"), symbol("BTCUSDT"));
+    let (from, to) = (Minute::MIN, Minute::MAX);
+    let range = Range { exchange, symbol, from, to, limit: 10 };
+    let gap = store.gaps(&range).await.expect("gaps").gaps.remove(0);
+    let given_up = Repair {
+        gap,
+        attempts: 3,
+        outcome: Outcome::Unfillable,
+        reason: None,
+        last_attempt: time(now),
+        next_attempt: None,
+        throttled_until: None,
+    };
+    store.put_repairs(&[given_up]).await.expect("written");
+    let inside = [("DATABASE_URL", database.url.clone())];
+    let inside = Function::start("repair", &inside).await.expect("it starts");
+    let lambda = Lambda::start(String::new(), inside).await;
+    let mut environment = bucket.environment();
+    let lambda_of: Vec<_> = lambda.environment_of_lambda().into_iter().take(1).collect();
+    environment.extend(lambda_of);
+    environment.extend([
+        ("REPAIR_FUNCTION", FUNCTION.to_owned()),
+        ("QUEUE_URL", "http://127.0.0.1:1/nobody".to_owned()),
+        ("AWS_LAMBDA_LOG_FORMAT", "JSON".to_owned()),
+    ]);
+    let mut function = Function::start("repair", &environment).await.expect("it starts");
+    function.invoke(&json!({})).await.expect("repaired");
+    let figures = figures(&stacks[0]);
+    let log = function.log();
+    assert_eq!(values(&figures, "unfillable", &log), [1.0], "{log}");
 }
 
 #[tokio::test]

@@ -27,11 +27,13 @@ fn each_crate_knows_only_what_it_may() {
         "lake",
         "store",
         "history",
+        "invoke",
         "aggregate",
         "backfill",
         "land",
         "migrate",
         "query",
+        "repair",
         "ingest",
         "tickfold",
     ];
@@ -49,7 +51,17 @@ fn each_crate_knows_only_what_it_may() {
             &["sqlx", "rdkafka", "libsqlite3_sys"],
         ),
         ("land", &["land", "lake", "market"], &["sqlx", "rdkafka", "libsqlite3_sys"]),
-        ("migrate", &["migrate", "store", "market"], &["aws_sdk_s3", "rdkafka", "libsqlite3_sys"]),
+        ("invoke", &["invoke"], &["sqlx", "aws_sdk_s3", "rdkafka", "lambda_runtime"]),
+        (
+            "migrate",
+            &["migrate", "invoke", "store", "market"],
+            &["aws_sdk_s3", "rdkafka", "libsqlite3_sys"],
+        ),
+        (
+            "repair",
+            &["repair", "invoke", "history", "lake", "store", "market"],
+            &["rdkafka", "libsqlite3_sys"],
+        ),
         (
             "query",
             &["query", "store", "market"],

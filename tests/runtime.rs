@@ -1,15 +1,20 @@
 //! The functions' own programs, as Lambda runs them: one after the other asks the Runtime API for
 //! events. What the handlers do with them is tested elsewhere, without a process.
 
-use lake::MinutePrefix;
+use std::sync::Arc;
+
+use lake::{Lake, MinutePrefix};
 use market::{Bar, Exchange, Minute};
 use serde_json::{Value, json};
 use store::Range;
 use tests::archive::publish_binance;
-use tests::bucket::{Bucket, environment};
+use tests::bucket::{BUCKET, Bucket, environment};
 use tests::databases::Database;
+use tests::moto::Moto;
+use tests::queue::{Queue, key};
 use tests::rest::RestExchange;
 use tests::runtime::{Function, example};
+use tests::secrets::{FUNCTION, Secrets};
 use tests::trades::{NOON, SECOND, name, symbol, time, trade, trades};
 
 fn with_database(
@@ -146,6 +151,57 @@ fn request(event: &Value, path: &str, query: &str) -> Value {
     event["queryStringParameters"] = pairs.into();
     event["requestContext"]["http"]["path"] = path.into();
     event
+}
+
+#[tokio::test]
+async fn repair_asks_its_other_half_and_has_folded_what_that_does_not_know() {
+    let Some(moto) = Moto::start("repair").map(Arc::new) else { return };
+    let database = Database::postgres().await;
+    let environment = with_database(Vec::new(), &database);
+    let mut inside = Function::start("repair", &environment).await.expect("it starts");
+    let question = example(include_str!("../events/repair-question.json"));
+    let nothing = json!({ "trades": [], "books": [] });
+    assert_eq!(inside.invoke(&question).await, Ok(nothing), "{}", inside.log());
+
+    moto.s3().create_bucket().bucket(BUCKET).send().await.expect("a bucket");
+    let queue = Queue::create(&moto, "aggregate", json!({})).await;
+    let minute = MinutePrefix::raw_trades(name("binance"), time(NOON).minute());
+    let object = include_bytes!("../events/trades.ndjson");
+    let lake = Lake::new(moto.s3(), BUCKET);
+    lake.put_lines(&minute, "20261120T120115-0a1b", object).await.expect("written");
+    let lambda = Secrets::start(String::new(), inside).await;
+    let mut environment = lambda.environment_of_lambda();
+    environment.extend([
+        ("REPAIR_FUNCTION", FUNCTION.to_owned()),
+        ("BUCKET", BUCKET.to_owned()),
+        ("S3_PATH_STYLE", "true".to_owned()),
+        ("QUEUE_URL", queue.url.clone()),
+        ("AWS_ENDPOINT_URL_S3", moto.endpoint().to_owned()),
+        ("AWS_ENDPOINT_URL_SQS", moto.endpoint().to_owned()),
+    ]);
+    let mut outside = Function::start("repair", &environment).await.expect("it starts");
+    let answer = outside.invoke(&example(include_str!("../events/repair.json"))).await;
+    let expected = json!({ "refolded": 1, "tried": 0, "written": 0, "unfillable": 0, "open": 0 });
+    assert_eq!(answer, Ok(expected), "{} {}", outside.log(), lambda.log().await);
+    let told = queue.receive().await;
+    let key = key(told[0]["Body"].as_str().expect("text"));
+    assert!(told.len() == 1 && key.starts_with(&minute.to_string()), "{told:?}");
+
+    for bad in [json!({ "from": "yesterday" }), json!({ "minutes": -1 })] {
+        let error = outside.invoke(&bad).await.expect_err("no event of its own");
+        assert!(error["errorMessage"].is_string(), "{error}");
+    }
+    let both = [("DATABASE_URL", database.url.clone()), ("REPAIR_FUNCTION", FUNCTION.into())];
+    for wrong in [&both[..], &[]] {
+        let refused = Function::start("repair", wrong).await.err().expect("it ends");
+        let said = "set DATABASE_URL, or REPAIR_FUNCTION, and not both";
+        assert!(!refused.status.success() && refused.log.contains(said), "{}", refused.log);
+    }
+    for gone in ["BUCKET", "QUEUE_URL"] {
+        let rest: Vec<_> = environment.iter().filter(|(name, _)| *name != gone).cloned().collect();
+        let refused = Function::start("repair", &rest).await.err().expect("it ends");
+        assert!(refused.log.contains(&format!("{gone} is not set")), "{}", refused.log);
+    }
 }
 
 #[tokio::test]

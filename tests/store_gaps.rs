@@ -2,12 +2,12 @@
 //! and how many objects rows were made of.
 
 use market::gap::gaps_at;
-use market::{Bar, Gap, Minute, Span, Trade, fold};
+use market::{Bar, BookBar, Gap, Minute, Span, Trade, fold};
 use proptest::prelude::*;
 use proptest::sample::subsequence;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
-use store::{Objects, Outcome, Range, Repair, Store, Table};
+use store::{Objects, Outcome, Range, Repair, Store};
 use tests::books::{book_bars, book_lines};
 use tests::databases::Database;
 use tests::trades::{MINUTE, NOON, name, symbol, time, trade, trades};
@@ -145,12 +145,9 @@ async fn rows_tell_how_many_objects_they_are_made_of() {
         store.put_newer(&book_bars(book_lines(6, 3), 3)).await.expect("written");
         let objects = |at: i64, object_count| Objects { minute: minute(at), object_count };
         let two = Range { to: minute(2), ..all(1) };
-        let bars = store.objects(Table::Bars, &two).await.expect("counts");
+        let bars = store.objects::<Bar>(&two).await.expect("counts");
         assert_eq!(bars, [objects(0, 2), objects(1, 2)], "{}", database.name);
-        let books = store.objects(Table::BookBars, &two).await.expect("counts");
+        let books = store.objects::<BookBar>(&two).await.expect("counts");
         assert_eq!(books, [objects(0, 3), objects(1, 3)], "{}", database.name);
-        let names = [symbol("BTCUSDT"), symbol("ETHUSDT")].map(|it| (name("binance"), it));
-        assert_eq!(store.names(Table::Bars).await.expect("names"), names, "{}", database.name);
-        assert_eq!(store.names(Table::BookBars).await.expect("names"), names[..1]);
     }
 }

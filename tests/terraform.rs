@@ -148,7 +148,9 @@ fn each_function_logs_under_its_name_and_has_its_alarms() {
             let word = name.strip_prefix("tickfold-").expect("the default prefix");
             let log = format!("/aws/lambda/{name}");
             assert!(named("aws_cloudwatch_log_group", "name", &log), "{log}");
-            for alarm in ["errors", "throttles"] {
+            // Whoever calls the half inside fails with it.
+            let told = if word.ends_with("-database") { &[][..] } else { &["errors", "throttles"] };
+            for alarm in told {
                 let alarm = format!("{name}-{alarm}");
                 assert!(named("aws_cloudwatch_metric_alarm", "alarm_name", &alarm), "{alarm}");
             }

@@ -97,6 +97,16 @@ impl Moto {
         aws_sdk_s3::Client::from_conf(config.build())
     }
 
+    pub fn sqs(&self) -> aws_sdk_sqs::Client {
+        let config = aws_sdk_sqs::Config::builder()
+            .behavior_version(aws_sdk_sqs::config::BehaviorVersion::latest())
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .region(Region::from_static(REGION))
+            .credentials_provider(Credentials::new(KEY, KEY, None, None, "moto"))
+            .endpoint_url(&self.endpoint);
+        aws_sdk_sqs::Client::from_conf(config.build())
+    }
+
     /// An operation of a service that speaks the JSON protocol: `("sqs", "AmazonSQS.SendMessage")`.
     pub async fn call(&self, service: &str, target: &str, parameters: &Value) -> Value {
         let _turn = if service == "kinesis" { Some(self.turn().await) } else { None };

@@ -66,6 +66,17 @@ impl Secrets {
         pairs.map(|(name, value)| (name, value.to_owned())).into()
     }
 
+    /// What another function that calls [`FUNCTION`] finds in its environment.
+    pub fn environment_of_lambda(&self) -> Vec<(&'static str, String)> {
+        let pairs = [
+            ("AWS_ENDPOINT_URL", self.endpoint.as_str()),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ACCESS_KEY_ID", "key"),
+            ("AWS_SECRET_ACCESS_KEY", "key"),
+        ];
+        pairs.map(|(name, value)| (name, value.to_owned())).into()
+    }
+
     /// RDS changes it by itself, from time to time.
     pub async fn change(&self, text: &str) {
         self.state.lock().await.text = text.to_owned();

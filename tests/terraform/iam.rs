@@ -205,17 +205,20 @@ fn each_role_may_do_only_its_own() {
         let lands = stack.of_kind("aws_kinesis_stream").next().is_some();
         // `aggregate` is called for what is written to raw/: it would call itself without end.
         let writer = if lands { "land" } else { "aws_iam_role_policy.machine" };
-        check("s3:PutObject", &object("raw"), &[writer, "backfill"]);
+        check("s3:PutObject", &object("raw"), &["backfill", "repair", writer]);
         check("s3:PutObject", &object("dead"), &[writer]);
         check("s3:PutObject", &object("quarantine"), &["aggregate"]);
-        check("s3:GetObject", &object("raw"), &["aggregate", "backfill"]);
+        check("s3:GetObject", &object("raw"), &["aggregate", "backfill", "repair"]);
         for never in ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObjectAcl"] {
             check(never, &object("raw"), &[]);
         }
-        check("rds-db:connect", &user("tickfold_writer"), &["aggregate"]);
+        check("rds-db:connect", &user("tickfold_writer"), &["aggregate", "repair_database"]);
         check("rds-db:connect", &user("tickfold"), &[]);
         let readers = who(stack, "rds-db:connect", &user("tickfold_readonly"));
         assert!(readers.contains("query") && !readers.contains("aggregate"), "{readers:?}");
+        // Nobody else has a message folded, or a function called.
+        let queue = "arn:aws:sqs:us-east-1:123456789012:mock";
+        check("sqs:SendMessage", queue, &["aws_iam_role_policy.backfill_schedule", "repair"]);
         check("secretsmanager:GetSecretValue", secret, &["migrate"]);
         check("iam:PassRole", "arn:aws:iam::123456789012:role/mock", &[]);
     }

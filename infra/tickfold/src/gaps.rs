@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::ValueEnum;
-use market::{ExchangeName, Minute, Symbol, Time};
-use store::{Access, KnownGap, Outcome, Range, Store, Table};
+use market::{Bar, ExchangeName, Minute, Symbol, Time};
+use store::{Access, KnownGap, Outcome, Range, Series, Store};
 
 /// Rows with gaps that are read at a time.
 const ROWS_AT_ONCE: u32 = 1_000;
@@ -91,7 +91,7 @@ async fn find(arguments: &Arguments) -> anyhow::Result<Vec<KnownGap>> {
     let to = arguments.to.or(now.ok()).context("the clock is not between 2009 and 2100")?;
     let from = arguments.from.map_or(to.minute().plus(-DEFAULT_MINUTES), Time::minute);
     let mut gaps = Vec::new();
-    for (exchange, symbol) in store.names(Table::Bars).await? {
+    for Series { exchange, symbol } in store.series::<Bar>().await? {
         let of = |wanted: &Option<ExchangeName>| wanted.as_ref().is_none_or(|it| *it == exchange);
         let wanted = of(&arguments.exchange)
             && arguments.symbol.as_ref().is_none_or(|wanted| *wanted == symbol);

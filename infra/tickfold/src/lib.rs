@@ -11,6 +11,7 @@ mod http;
 pub mod migrate;
 mod progress;
 pub mod rebuild;
+pub mod repair;
 pub mod serve;
 mod signals;
 mod span;

@@ -21,6 +21,7 @@ enum Command {
     Gaps(tickfold::gaps::Arguments),
     Migrate(tickfold::migrate::Arguments),
     Rebuild(tickfold::rebuild::Arguments),
+    Repair(tickfold::repair::Arguments),
     Serve(tickfold::serve::Arguments),
 }
 
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         Command::Gaps(arguments) => tickfold::gaps::main(&arguments),
         Command::Migrate(arguments) => tickfold::migrate::main(&arguments),
         Command::Rebuild(arguments) => tickfold::rebuild::main(&arguments),
+        Command::Repair(arguments) => tickfold::repair::main(&arguments),
         Command::Serve(arguments) => tickfold::serve::main(&arguments),
     }
 }

@@ -1,5 +1,6 @@
-//! `tickfold serve`: hands a queue's messages to `aggregate` and serves `query`, in one process and
-//! without Lambda; holds nothing of its own, and what it has not finished the queue shows again.
+//! `tickfold serve`: hands a queue's messages to `aggregate`, serves `query` and calls `repair`, in
+//! one process and without Lambda; holds nothing of its own, and what it has not finished the queue
+//! shows again.
 
 use std::io::{self, IsTerminal};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -15,17 +16,18 @@ use axum::routing::get;
 use lake::Lake;
 use query::Ingest;
 use store::{Access, Store};
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tracing_subscriber::EnvFilter;
 
-use crate::http;
 use crate::signals::stop_on_signals;
+use crate::{http, repair};
 use queue::Queue;
 
 pub(crate) mod queue;
 
 /// Warnings of all parts, and what this program itself has to tell.
-const LOG: &str = "warn,tickfold=info";
+const LOG: &str = "warn,tickfold=info,repair=info";
 /// Batches that are folded at a time: more would only wait for one machine's cores.
 const POLLERS: usize = 4;
 /// One for each poller, and some for the page.
@@ -43,6 +45,8 @@ by `tickfold migrate`.
 
 A message is deleted when its minutes are folded. One that fails is left to the queue, which shows
 it again, and makes it a dead letter if it is set up so.
+
+Every five minutes what is missing is asked for at the exchanges, as `tickfold repair` does.
 
 GET /health answers 200 while the queue and the database do.
 
@@ -103,10 +107,14 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let app = App { lake: Lake::new(client, &arguments.bucket), store: store.clone() };
     let queue = Arc::new(Queue::from_env(&arguments.queue_url).await?);
 
+    let repair = repair::outside(store.clone(), app.lake.clone(), &arguments.queue_url).await;
     let ingest = arguments.live_url.as_deref().map(Ingest::at);
     let ingest = ingest.transpose().map_err(anyhow::Error::msg)?;
     let router = router(store.clone(), ingest, Arc::clone(&queue));
     let mut parts = JoinSet::new();
+    let (runtime, until) = (Handle::current(), stop.clone());
+    // A thread of its own: it asks exchanges and folds nothing.
+    parts.spawn_blocking(move || runtime.block_on(repair::run_always(repair, until)));
     parts.spawn(http::serve(listener, router, stop.clone()));
     for _ in 0..POLLERS {
         let (queue, app, stop) = (Arc::clone(&queue), app.clone(), stop.clone());

@@ -11,8 +11,10 @@ pub mod key;
 pub mod lines;
 mod quarantine;
 mod s3;
+mod sweep;
 
 pub use key::{Area, DayKey, Kind, MinutePrefix, ObjectKey};
 pub use lines::{Limits, Line, Refusal, Unreadable};
 pub use quarantine::DeadLine;
 pub use s3::{Lake, LakeError, MinuteRead, client_from_env};
+pub use sweep::ObjectCounts;

@@ -8,7 +8,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use market::time::MINUTES_PER_DAY;
-use market::{ExchangeName, Minute};
+use market::{ExchangeName, FoldError, Minute, Trade};
 
 use crate::key::{self, Area, KeyError, Kind, MinutePrefix, ObjectKey};
 use crate::lines::{self, Limits, Line, Refusal, Unreadable};
@@ -32,6 +32,8 @@ pub enum LakeError {
     TooManyObjects { prefix: MinutePrefix },
     #[error(transparent)]
     Key(#[from] KeyError),
+    #[error(transparent)]
+    Sum(#[from] FoldError),
 }
 
 /// All that lies in a minute's folders.
@@ -171,6 +173,21 @@ impl Lake {
         Ok(key)
     }
 
+    /// Writes trades of one symbol that an exchange's REST interface told, all of this minute. The
+    /// name is made of what they are, not of when they were told: twice is once.
+    pub async fn put_repair(
+        &self,
+        minute: &MinutePrefix,
+        trades: &[Trade],
+    ) -> Result<ObjectKey, LakeError> {
+        let bar = market::fold(trades.iter().cloned())?.pop().expect("a trade makes a bar");
+        let ids = bar.first_id.zip(bar.last_id).map(|(first, last)| format!("-{first}-{last}"));
+        let (ids, hash) = (ids.unwrap_or_default(), String::from(bar.fingerprint));
+        let name = format!("rest-{}{ids}-{hash}", bar.symbol);
+        let lines: String = trades.iter().map(|trade| format!("{trade}\n")).collect();
+        self.put_lines(minute, &name, lines.as_bytes()).await
+    }
+
     /// Keeps an object's refused lines, under the object's own minute and name: twice is once.
     pub async fn quarantine(
         &self,
@@ -226,7 +243,7 @@ impl Lake {
     }
 
     /// The folders directly below a folder, as whole prefixes.
-    async fn folders(&self, below: &str) -> Result<Vec<String>, LakeError> {
+    pub(crate) async fn folders(&self, below: &str) -> Result<Vec<String>, LakeError> {
         let request = self.client.list_objects_v2().bucket(&self.bucket).delimiter("/");
         let mut pages = request.prefix(below).into_paginator().send();
         let mut folders = Vec::new();
@@ -236,6 +253,30 @@ impl Lake {
             folders.extend(found.map(str::to_owned));
         }
         Ok(folders)
+    }
+
+    /// Objects below a folder whose keys come after one, in their order, up to the first that is not
+    /// wanted.
+    pub(crate) async fn list_after(
+        &self,
+        folder: &str,
+        after: &str,
+        is_wanted: impl Fn(&ObjectKey) -> bool,
+    ) -> Result<Vec<ObjectKey>, LakeError> {
+        let request = self.client.list_objects_v2().bucket(&self.bucket).prefix(folder);
+        let mut pages = request.start_after(after).into_paginator().send();
+        let mut found = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| self.failed("list", folder, error))?;
+            let keys = page.contents().iter().filter_map(|object| object.key());
+            for key in keys.filter_map(|key| key.parse::<ObjectKey>().ok()) {
+                if !is_wanted(&key) {
+                    return Ok(found);
+                }
+                found.push(key);
+            }
+        }
+        Ok(found)
     }
 
     /// The object's bytes; one byte above the limit at most, which `lines` then refuses.

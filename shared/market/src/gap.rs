@@ -104,6 +104,30 @@ pub fn gaps_at(
     outside.into_iter().chain(inside).collect()
 }
 
+/// The ids from `first` to `last` that none of these ranges covers, as ranges in their order.
+pub fn uncovered(
+    first: u64,
+    last: u64,
+    covered: impl IntoIterator<Item = (u64, u64)>,
+) -> Vec<(u64, u64)> {
+    let mut covered: Vec<(u64, u64)> = covered.into_iter().collect();
+    covered.sort_unstable();
+    let (mut left, mut next) = (Vec::new(), first);
+    for (from, to) in covered {
+        if next > last {
+            break;
+        }
+        if from > next {
+            left.push((next, last.min(from - 1)));
+        }
+        next = next.max(to.saturating_add(1));
+    }
+    if next <= last {
+        left.push((next, last));
+    }
+    left
+}
+
 /// Ids missing between two neighbouring bars; `None` where ids prove nothing: they are not
 /// contiguous at this exchange, or the bars' ids overlap.
 pub fn missing_between(earlier: &Bar, later: &Bar) -> Option<u64> {

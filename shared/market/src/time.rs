@@ -82,7 +82,7 @@ impl Time {
     }
 
     /// The time so many microseconds later; spans are minutes, far from where times end.
-    pub(crate) fn plus(self, micros: u64) -> Time {
+    pub fn plus(self, micros: u64) -> Time {
         Time(self.0.saturating_add_unsigned(micros).min(END))
     }
 

@@ -2,10 +2,10 @@
 //! rows were folded from; what a gap is, `market::gap` knows.
 
 use market::gap::gaps_at;
-use market::{ExchangeName, Gap, Minute, Span, Symbol, Time};
+use market::{Gap, Minute, Span, Time};
 use serde::{Deserialize, Serialize};
 
-use crate::{Pool, Range, Store, StoreError, Table, on, read_all, sql};
+use crate::{Pool, Range, Row, Store, StoreError, on, read_all, sql};
 
 /// What stands on a gap's row is read by people: a longer reason is cut.
 const MAX_REASON: usize = 400;
@@ -131,23 +131,15 @@ impl Store {
     }
 
     /// How many objects each row of a range was folded from; the range's limit does not count.
-    pub async fn objects(&self, table: Table, range: &Range) -> Result<Vec<Objects>, StoreError> {
+    pub async fn objects<R: Row>(&self, range: &Range) -> Result<Vec<Objects>, StoreError> {
         let rows: Vec<String> = on!(self, |mut connection, sql| {
-            sqlx::query_scalar(sql.rows(table).objects)
+            sqlx::query_scalar(sql.rows(R::TABLE).objects)
                 .bind(range.exchange.as_str())
                 .bind(range.symbol.as_str())
                 .bind(range.from.to_string())
                 .bind(range.to.to_string())
                 .fetch_all(&mut *connection)
                 .await?
-        });
-        read_all(&rows)
-    }
-
-    /// The names of what has rows.
-    pub async fn names(&self, table: Table) -> Result<Vec<(ExchangeName, Symbol)>, StoreError> {
-        let rows: Vec<String> = on!(self, |mut connection, sql| {
-            sqlx::query_scalar(sql.rows(table).names).fetch_all(&mut *connection).await?
         });
         read_all(&rows)
     }

@@ -30,8 +30,6 @@ pub(crate) struct Rows {
     pub(crate) series: &'static str,
     /// How many objects each row was folded from.
     pub(crate) objects: &'static str,
-    /// The symbols that have rows.
-    pub(crate) names: &'static str,
 }
 
 /// What the accounts of a server are made with.
@@ -68,14 +66,12 @@ macro_rules! sql {
                 ),
                 series: include_str!(concat!("../queries/", $folder, "/bar_series.sql")),
                 objects: include_str!(concat!("../queries/", $folder, "/bar_objects.sql")),
-                names: include_str!(concat!("../queries/", $folder, "/bar_names.sql")),
             },
             book_bars: Rows {
                 put: &[$(include_str!(concat!("../queries/", $folder, "/", $put_book, ".sql"))),+],
                 range: include_str!(concat!("../queries/", $folder, "/book_bars.sql")),
                 series: include_str!(concat!("../queries/", $folder, "/book_series.sql")),
                 objects: include_str!(concat!("../queries/", $folder, "/book_bar_objects.sql")),
-                names: include_str!(concat!("../queries/", $folder, "/book_bar_names.sql")),
             },
             bar_before: concat!(
                 include_str!(concat!("../queries/", $folder, "/bar.sql")),

@@ -108,6 +108,13 @@ variable "network" {
   }
 }
 
+variable "alarmed" {
+  description = "Whether its failures are told of; not those of a function whose caller fails with it."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
 variable "statements" {
   description = "What the function may do, beside writing its log, by the statement's name."
   type = map(object({

@@ -1,3 +1,5 @@
+//! Gaps and completeness of small histories, by hand.
+
 use super::*;
 use crate::fold::fold;
 use crate::trade::Trade;
@@ -83,4 +85,14 @@ fn complete_is_what_both_neighbours_prove_and_time_has_settled() {
     torn_and_refused[4].conflict_count = 1;
     assert_eq!(completeness(&torn_and_refused, later())[4], Gap);
     assert!(Complete < Open && Open < Unknown && Unknown < Gap, "of several the worst is true");
+}
+
+#[test]
+fn what_no_range_covers_is_left() {
+    assert_eq!(uncovered(5, 9, []), [(5, 9)]);
+    assert_eq!(uncovered(5, 9, [(7, 7)]), [(5, 6), (8, 9)]);
+    assert_eq!(uncovered(5, 9, [(8, 20), (1, 5), (6, 6)]), [(7, 7)]);
+    assert_eq!(uncovered(5, 9, [(1, 4), (10, 12), (5, 9)]), []);
+    assert_eq!(uncovered(5, 9, [(20, 30)]), [(5, 9)]);
+    assert_eq!(uncovered(5, u64::MAX, [(7, u64::MAX)]), [(5, 6)]);
 }

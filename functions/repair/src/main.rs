@@ -1,0 +1,94 @@
+//! The `repair` function's wiring: environment, which half it is, handler; nothing else.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use history::Places;
+use invoke::Function;
+use lake::Lake;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
+use repair::{App, Inside, Outside, Queue, Rows, handle};
+use serde_json::Value;
+use store::{Access, Store};
+
+/// One invocation at a time uses one connection; the database's budget counts on it.
+const CONNECTIONS: u32 = 1;
+/// Of the function's five minutes: what is fetched by then has to be written.
+const TIME: Duration = Duration::from_secs(200);
+
+/// The environment: of one half or of the other.
+enum Config {
+    Outside {
+        /// `REPAIR_FUNCTION`: the same program inside the database's network.
+        function: String,
+        /// `BUCKET`: the bucket of lines.
+        bucket: String,
+        /// `QUEUE_URL`: the queue of `aggregate`.
+        queue_url: String,
+        /// `S3_PATH_STYLE`: `true` for S3 servers without a name per bucket; default `false`.
+        path_style: bool,
+        /// `BINANCE_REST_URL`, `BYBIT_SPOT_REST_URL`, ...: where an exchange is asked instead of at
+        /// its public place.
+        places: BTreeMap<&'static str, Places>,
+    },
+    Inside {
+        /// `DATABASE_URL`: `postgres://user@host/db` or `mysql://user@host/db`.
+        database_url: String,
+        /// `DATABASE_AUTH`: `password`, the URL's (the default), or `iam`, with this function's
+        /// role. `DATABASE_CA`: a PEM file of who may vouch for the server.
+        database_access: Access,
+    },
+}
+
+impl Config {
+    fn from_env() -> anyhow::Result<Config> {
+        let set = |name: &str| std::env::var(name).ok();
+        match (set("DATABASE_URL"), set("REPAIR_FUNCTION")) {
+            (None, Some(function)) => {
+                let required = |name| set(name).with_context(|| format!("{name} is not set"));
+                let path_style = set("S3_PATH_STYLE").unwrap_or_else(|| "false".into());
+                Ok(Config::Outside {
+                    function,
+                    bucket: required("BUCKET")?,
+                    queue_url: required("QUEUE_URL")?,
+                    path_style: path_style
+                        .parse()
+                        .context("S3_PATH_STYLE is neither true nor false")?,
+                    places: repair::places(set),
+                })
+            }
+            (Some(database_url), None) => {
+                Ok(Config::Inside { database_url, database_access: Access::from_env()? })
+            }
+            _ => bail!("set DATABASE_URL, or REPAIR_FUNCTION, and not both"),
+        }
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    tracing::init_default_subscriber();
+    let app = match Config::from_env()? {
+        Config::Outside { function, bucket, queue_url, path_style, places } => {
+            let config = invoke::config_from_env().await;
+            App::Outside(Box::new(Outside {
+                rows: Rows::There(Function::new(&config, function)),
+                lake: Lake::new(lake::client_from_env(path_style).await, bucket),
+                queue: Queue::from_env(queue_url).await,
+                places,
+                time: TIME,
+            }))
+        }
+        Config::Inside { database_url, database_access } => {
+            let store = Store::connect_with(&database_url, CONNECTIONS, &database_access);
+            // A program that ends prints its error's `Debug`: of text, that is the text.
+            let store = store.map_err(|error| Error::from(error.to_string()))?;
+            App::Inside(Inside { store })
+        }
+    };
+    let handle = async |event: LambdaEvent<Value>| {
+        handle(&app, event.payload).await.map_err(|error| Error::from(format!("{error:#}")))
+    };
+    run(service_fn(handle)).await
+}
