@@ -42,6 +42,7 @@ fn each_crate_knows_only_what_it_may() {
         ("history", &["history", "market"], &["sqlx", "aws_config", "rdkafka", "lambda_runtime"]),
         ("store", &["store", "market"], &["aws_config", "aws_sdk_s3", "rdkafka", "lambda_runtime"]),
         ("aggregate", &["aggregate", "lake", "store", "market"], &["rdkafka", "libsqlite3_sys"]),
+        ("compact", &["compact", "lake", "market"], &["sqlx", "rdkafka", "reqwest", "arrow_array"]),
         ("land", &["land", "lake", "market"], &["sqlx", "rdkafka", "libsqlite3_sys"]),
         ("migrate", &["migrate", "store", "market"], &["aws_sdk_s3", "rdkafka", "libsqlite3_sys"]),
         (

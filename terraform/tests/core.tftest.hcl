@@ -27,7 +27,7 @@ run "by_default" {
 
   assert {
     condition = alltrue([
-      for function in [module.aggregate, module.query, module.migrate, module.migrate_database] :
+      for function in [module.aggregate, module.query, module.migrate, module.migrate_database, module.compact] :
       function.architectures == tolist(["arm64"])
     ])
     error_message = "make package builds for arm64."
@@ -66,7 +66,7 @@ run "by_default" {
   }
 
   assert {
-    condition     = output.functions == { aggregate = "tickfold-aggregate", migrate = "tickfold-migrate", query = "tickfold-query" }
+    condition     = output.functions == { aggregate = "tickfold-aggregate", compact = "tickfold-compact", migrate = "tickfold-migrate", query = "tickfold-query" }
     error_message = "A function is called as its folder is."
   }
 }

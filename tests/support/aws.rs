@@ -17,7 +17,7 @@ const CLI: &str = "awscli==1.46.2";
 /// The bucket of the state.
 pub const STATE: &str = "tickfold-state";
 /// All of these functions have a zip, whether the stack has them or not.
-const FUNCTIONS: [&str; 4] = ["aggregate", "land", "migrate", "query"];
+const FUNCTIONS: [&str; 5] = ["aggregate", "compact", "land", "migrate", "query"];
 
 /// Docker as far as the script speaks to it: a registry knows an image once it was pushed.
 const DOCKER: &str = r#"#!/bin/sh

@@ -194,7 +194,8 @@ fn each_role_may_do_only_its_own() {
         check("s3:PutObject", &object("raw"), &[writer]);
         check("s3:PutObject", &object("dead"), &[writer]);
         check("s3:PutObject", &object("quarantine"), &["aggregate"]);
-        check("s3:GetObject", &object("raw"), &["aggregate"]);
+        check("s3:PutObject", &object("parquet"), &["compact"]);
+        check("s3:GetObject", &object("raw"), &["aggregate", "compact"]);
         for never in ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObjectAcl"] {
             check(never, &object("raw"), &[]);
         }
