@@ -14,6 +14,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    Audit(tickfold::audit::Arguments),
     Demo(tickfold::demo::Arguments),
     Fold(tickfold::fold::Arguments),
     Gaps(tickfold::gaps::Arguments),
@@ -24,6 +25,7 @@ enum Command {
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
+        Command::Audit(arguments) => tickfold::audit::main(&arguments),
         Command::Demo(arguments) => tickfold::demo::main(arguments),
         Command::Fold(arguments) => tickfold::fold::main(&arguments),
         Command::Gaps(arguments) => tickfold::gaps::main(&arguments),

@@ -9,6 +9,7 @@
 //! and `Sql`; the compiler and the tests name the rest.
 
 mod access;
+mod audits;
 #[cfg(feature = "sqlite")]
 mod decimals;
 mod gaps;
@@ -27,6 +28,7 @@ use sqlx::SqlitePool;
 use sqlx::{Connection, MySqlPool, PgPool};
 
 pub use crate::access::{Access, Account, Login, Password};
+pub use crate::audits::StoredAudit;
 #[cfg(feature = "sqlite")]
 pub use crate::decimals::{DECIMAL, decimal_order};
 pub use crate::gaps::{Gaps, Objects, Outcome, Repair};
@@ -104,13 +106,6 @@ pub struct StoredSymbol {
     pub last_minute: Minute,
     /// Exchange time of the newest trade.
     pub last_time: Time,
-}
-
-/// What has rows of a kind.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Series {
-    pub exchange: ExchangeName,
-    pub symbol: Symbol,
 }
 
 /// How the accounts that [`Store::make_roles`] makes log in.
@@ -313,14 +308,6 @@ impl Store {
             .fetch_all(&mut *connection)
             .await?);
         read_all(&rows)
-    }
-
-    /// What there are rows of a kind of, in order.
-    pub async fn series<R: Row>(&self) -> Result<Vec<Series>, StoreError> {
-        let series: Vec<String> = on!(self, |mut connection, sql| {
-            sqlx::query_scalar(sql.rows(R::TABLE).series).fetch_all(&mut *connection).await?
-        });
-        read_all(&series)
     }
 
     /// Waits for what is running and closes the connections.
