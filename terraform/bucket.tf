@@ -51,7 +51,7 @@ resource "aws_s3_bucket_versioning" "trades" {
   }
 }
 
-# Nothing expires: rows are made of these objects. None is moved to a colder class either, for those
+# No line expires: rows are made of these objects. None is moved to a colder class either, for those
 # charge 128 KB of each object and a transition, which for a minute's object is more than they save.
 resource "aws_s3_bucket_lifecycle_configuration" "trades" {
   bucket = aws_s3_bucket.trades.id
@@ -68,6 +68,20 @@ resource "aws_s3_bucket_lifecycle_configuration" "trades" {
 
     expiration {
       expired_object_delete_marker = true
+    }
+  }
+
+  rule {
+    id     = "answers"
+    status = "Enabled"
+
+    # Athena's, which can be asked again.
+    filter {
+      prefix = local.athena_results
+    }
+
+    expiration {
+      days = 7
     }
   }
 

@@ -1,7 +1,7 @@
 # One page of what the alarms watch, and of the work that is done.
 
 locals {
-  function_names = concat([module.aggregate.name, module.query.name, module.backfill.name], module.land[*].name)
+  function_names = concat([module.aggregate.name, module.query.name, module.backfill.name, module.compact.name], module.land[*].name)
 
   # A metric, and what it is of; a figure of alarms.tf is of the whole stack.
   charts = [

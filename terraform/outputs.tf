@@ -48,12 +48,21 @@ output "functions" {
     {
       aggregate = module.aggregate.name
       backfill  = module.backfill.name
+      compact   = module.compact.name
       migrate   = module.migrate.name
       query     = module.query.name
       repair    = module.repair.name
     },
     { for land in module.land : "land" => land.name },
   )
+}
+
+output "athena" {
+  description = "Where trades are asked for as a table: Athena's workgroup, its database and table."
+  value = {
+    workgroup = aws_athena_workgroup.this.name
+    table     = "${aws_glue_catalog_database.this.name}.${aws_glue_catalog_table.trades.name}"
+  }
 }
 
 output "logs_of_aggregate" {

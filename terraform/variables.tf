@@ -245,6 +245,17 @@ variable "land_memory" {
   }
 }
 
+variable "compact_memory" {
+  description = "Megabytes of the compact function; it holds half a million trades and a few minutes of an exchange."
+  type        = number
+  default     = 1024
+
+  validation {
+    condition     = var.compact_memory >= 512 && var.compact_memory <= 10240
+    error_message = "compact_memory: 512 to 10240 megabytes."
+  }
+}
+
 variable "api_auth" {
   description = "Who may ask the API: iam, requests that are signed by a role which may invoke it, or jwt, bearers of a token."
   type        = string

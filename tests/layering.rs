@@ -50,6 +50,7 @@ fn each_crate_knows_only_what_it_may() {
             &["backfill", "history", "lake", "market"],
             &["sqlx", "rdkafka", "libsqlite3_sys"],
         ),
+        ("compact", &["compact", "lake", "market"], &["sqlx", "rdkafka", "reqwest", "arrow_array"]),
         ("land", &["land", "lake", "market"], &["sqlx", "rdkafka", "libsqlite3_sys"]),
         ("invoke", &["invoke"], &["sqlx", "aws_sdk_s3", "rdkafka", "lambda_runtime"]),
         (

@@ -76,7 +76,7 @@ async fn from_outside_it_migrates_with_the_password_that_is_in_the_secret() {
     assert!(said.starts_with(&format!("function {FUNCTION}: the tables: ")), "{said}");
     assert!(said.contains("password authentication failed for user \"app\""), "{said}");
 
-    let done = json!({ "migration": 5, "logins": "iam" });
+    let done = json!({ "migration": 6, "logins": "iam" });
     for password in [PASSWORD, "another one"] {
         // Its role is a new one.
         secrets.refuse(1).await;
@@ -124,7 +124,7 @@ async fn inside_the_event_says_who_logs_in_and_without_that_the_url() {
     let url = server.database();
     let mut function =
         Function::start("migrate", &[("DATABASE_URL", url)]).await.expect("it starts");
-    let done = json!({ "migration": 5, "logins": "closed" });
+    let done = json!({ "migration": 6, "logins": "closed" });
     for _ in 0..2 {
         assert_eq!(function.invoke(&nothing()).await, Ok(done.clone()), "{}", function.log());
     }

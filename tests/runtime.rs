@@ -102,6 +102,27 @@ async fn land_writes_a_batch_of_the_stream_to_its_minutes() {
 }
 
 #[tokio::test]
+async fn compact_makes_a_day_into_parquet() {
+    let bucket = Bucket::start().await;
+    let minute = MinutePrefix::raw_trades(name("binance"), time(NOON).minute());
+    let object = include_bytes!("../events/trades.ndjson");
+    bucket.lake().put_lines(&minute, "20261120T120115-0a1b", object).await.expect("written");
+    let mut function = Function::start("compact", &bucket.environment()).await.expect("it starts");
+    let event = example(include_str!("../events/compact.json"));
+    let done = json!({ "days": 1, "trades": 16, "unchanged": 0 });
+    assert_eq!(function.invoke(&event).await, Ok(done), "{}", function.log());
+    let nothing = json!({ "days": 0, "trades": 0, "unchanged": 1 });
+    assert_eq!(function.invoke(&event).await, Ok(nothing));
+    let folder = "parquet/trades/exchange=binance/symbol=BTCUSDT/date=2026-11-20";
+    let file = std::fs::read(bucket.files().join(folder).join("trades.parquet")).expect("a file");
+    assert!(file.starts_with(b"PAR1") && file.ends_with(b"PAR1"));
+    for bad in [json!({ "hello": 1 }), json!({ "day": "yesterday" })] {
+        let error = function.invoke(&bad).await.expect_err("no event of its own");
+        assert!(error["errorMessage"].is_string(), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn query_answers_the_gateway() {
     let database = Database::postgres().await;
     let bars = market::fold(trades(1, 20, 10)).expect("small sums");
@@ -212,6 +233,7 @@ async fn a_function_without_its_environment_refuses_to_start() {
     for (function, wanted) in [
         ("aggregate", &["BUCKET", "DATABASE_URL"][..]),
         ("backfill", &["BUCKET"]),
+        ("compact", &["BUCKET"]),
         ("land", &["BUCKET"]),
         ("query", &["DATABASE_URL"]),
     ] {
@@ -237,13 +259,13 @@ async fn a_function_without_its_environment_refuses_to_start() {
     }
     let mut wrong = all.clone();
     wrong.push(("S3_PATH_STYLE", "perhaps".into()));
-    for function in ["aggregate", "backfill", "land"] {
+    for function in ["aggregate", "backfill", "compact", "land"] {
         let refused = Function::start(function, &wrong).await.err().expect("it ends");
         let said = "S3_PATH_STYLE is neither true nor false";
         assert!(refused.log.contains(said), "{function}: {}", refused.log);
     }
     // Its database and its bucket are another matter: they may be there in a moment.
-    for function in ["aggregate", "backfill", "land", "query"] {
+    for function in ["aggregate", "backfill", "compact", "land", "query"] {
         Function::start(function, &all).await.expect("it starts");
     }
 }

@@ -1,7 +1,7 @@
 //! The store on each of its databases: what goes in comes out, and only newer rows change any.
 
 use market::fold;
-use market::{Bar, BookBar, Decimal, Minute, Trade};
+use market::{Bar, Decimal, Minute, Trade};
 use store::{Range, Store, StoredBar};
 use tests::databases::Database;
 use tests::postgres::Postgres;
@@ -203,11 +203,6 @@ async fn symbols_are_listed_with_their_span() {
             listed.iter().map(|it| format!("{} {}", it.exchange, it.symbol)).collect();
         let expected = ["binance BTCUSDT", "binance ETHUSDT", "kraken A.B", "kraken BTC-USD"];
         assert_eq!(names, expected, "{}", database.name);
-        let series = store.series::<Bar>().await.expect("series");
-        let pairs: Vec<_> =
-            series.iter().map(|it| format!("{} {}", it.exchange, it.symbol)).collect();
-        assert_eq!(pairs, expected, "{}", database.name);
-        assert_eq!(store.series::<BookBar>().await.expect("none"), [], "{}", database.name);
         assert_eq!(listed[1].first_minute, noon().plus(1), "{}", database.name);
         assert_eq!(listed[1].last_minute, noon().plus(90), "{}", database.name);
         assert_eq!(listed[1].last_time, time(NOON + 90 * MINUTE + 7), "{}", database.name);

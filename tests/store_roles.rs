@@ -2,9 +2,9 @@
 //! do nothing else. What dashboards read with theirs is in `store_views`.
 
 use futures_util::future::join_all;
-use market::{Bar, BookBar, Gap, Minute, fold};
+use market::{Audit, Bar, BookBar, Gap, Minute, fold};
 use sqlx::{AssertSqlSafe, Connection, Executor, MySqlConnection, PgConnection};
-use store::{Logins, Outcome, Range, Repair, Store, StoreError};
+use store::{Logins, Outcome, Range, Repair, Store, StoreError, StoredAudit};
 use tests::books::{book_bars, book_lines};
 use tests::mariadb::Mariadb;
 use tests::postgres::Postgres;
@@ -13,7 +13,8 @@ use tests::trades::{NOON, SECOND, name, symbol, time, trades};
 /// Deployments of the same account at the same time.
 const AT_ONCE: usize = 6;
 
-const REFUSED_TO_BOTH: [&str; 9] = [
+const REFUSED_TO_BOTH: [&str; 10] = [
+    "delete from audits",
     "delete from bars",
     "delete from repairs",
     "delete from book_bars",
@@ -62,7 +63,7 @@ fn store(url: &str) -> Store {
 async fn migrated(url: &str) -> Logins {
     let stores: Vec<Store> = (0..AT_ONCE).map(|_| store(url)).collect();
     let migrations = join_all(stores.iter().map(Store::migrate)).await;
-    assert!(migrations.into_iter().all(|done| done.expect("migrated") == 5));
+    assert!(migrations.into_iter().all(|done| done.expect("migrated") == 6));
     // Connected before, so that all of them begin at once.
     join_all(stores.iter().map(Store::symbols)).await;
     let logins = join_all(stores.iter().map(Store::make_roles)).await;
@@ -105,6 +106,15 @@ async fn each_does_its_work(writer: &Store, reader: &Store) {
     assert_eq!(reader.repairs(&all()).await.expect("rows"), [repair.clone()]);
     assert_eq!(reader.gaps(&all()).await.expect("gaps").gaps, []);
     reader.put_repairs(&[repair]).await.expect_err("it only reads");
+
+    let Range { exchange, symbol, .. } = all();
+    let (from, audited_at, found) = (time(NOON).minute(), time(NOON), Audit::default());
+    let audit = StoredAudit { exchange, symbol, from, to: from.plus(1), audited_at, found };
+    for _ in 0..2 {
+        writer.put_audit(&audit).await.expect("a new row, and a known one");
+    }
+    assert_eq!(reader.audits(&all()).await.expect("rows"), [audit.clone()]);
+    reader.put_audit(&audit).await.expect_err("it only reads");
 }
 
 #[tokio::test]

@@ -208,7 +208,9 @@ fn each_role_may_do_only_its_own() {
         check("s3:PutObject", &object("raw"), &["backfill", "repair", writer]);
         check("s3:PutObject", &object("dead"), &[writer]);
         check("s3:PutObject", &object("quarantine"), &["aggregate"]);
-        check("s3:GetObject", &object("raw"), &["aggregate", "backfill", "repair"]);
+        check("s3:PutObject", &object("parquet"), &["compact"]);
+        let readers = ["aggregate", "backfill", "compact", "repair"];
+        check("s3:GetObject", &object("raw"), &readers);
         for never in ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObjectAcl"] {
             check(never, &object("raw"), &[]);
         }

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use lake::key::EVENT_FILTER;
+use lake::key::{EVENT_FILTER, PARQUET};
+use market::Exchange;
 
 /// The folder of the configuration.
 pub(crate) fn root() -> PathBuf {
@@ -101,9 +102,40 @@ fn feeds_may_be_of_every_exchange_and_of_no_other() {
     assert!(text("variables.tf").contains(&list), "variables.tf is to have {list}");
 }
 
+/// What Athena is told of the Parquet files is what stands in them, and where they lie.
+#[test]
+fn athena_knows_the_columns_and_folders_of_the_files() {
+    let table = text("athena.tf");
+    let fields = compact::schema();
+    let (_, fields) = fields.split_once('{').expect("a group");
+    for field in fields.trim_end_matches([' ', '}']).split_terminator(';') {
+        let words: Vec<_> = field.split_whitespace().collect();
+        let kind = match &words[1..] {
+            ["int64", _, "(timestamp(micros,true))"] => "timestamp",
+            ["int64", _] => "bigint",
+            ["boolean", _] => "boolean",
+            ["binary", _, "(string)"] => "string",
+            ["fixed_len_byte_array(16)", _, "(decimal(38,18))"] => "decimal(38,18)",
+            other => panic!("what is {other:?} in Athena?"),
+        };
+        let column = format!("{{ name = \"{}\", type = \"{kind}\" }},", words[2]);
+        assert!(table.contains(&column), "athena.tf lacks {column}");
+    }
+    let folders = "exchange=$${exchange}/symbol=$${symbol}/date=$${date}/";
+    assert!(table.contains(&format!("s3://${{local.bucket}}/{PARQUET}{folders}")), "its folders");
+    let exchanges: Vec<_> = Exchange::ALL.iter().map(|it| it.name().to_string()).collect();
+    for exchange in &exchanges {
+        let list = table.lines().find(|line| line.contains("projection.exchange.values"));
+        let listed = list.expect("a list").split(['"', ',']).any(|it| it == exchange);
+        assert!(listed, "athena.tf lacks {exchange}");
+    }
+}
+
 #[test]
 fn every_file_says_first_what_it_is() {
-    for folder in ["", "modules/function/", "modules/queue/", "tests/", "tests/mocks/"] {
+    for folder in
+        ["", "modules/function/", "modules/queue/", "modules/schedule/", "tests/", "tests/mocks/"]
+    {
         for name in names(root().join(folder)) {
             let is_ours = [".tf", ".tfvars", ".hcl", ".yaml"].iter().any(|it| name.ends_with(it));
             if is_ours && name != ".terraform.lock.hcl" {
@@ -120,9 +152,14 @@ fn every_file_says_first_what_it_is() {
 /// A yes or no needs no further check than its type.
 #[test]
 fn every_variable_is_typed_described_and_checked() {
-    for file in ["variables.tf", "modules/function/variables.tf", "modules/queue/variables.tf"] {
+    for file in [
+        "variables.tf",
+        "modules/function/variables.tf",
+        "modules/queue/variables.tf",
+        "modules/schedule/variables.tf",
+    ] {
         let variables = blocks(file, "variable");
-        assert!(variables.len() > 5, "the variables are read");
+        assert!(variables.len() >= 5, "the variables are read");
         for (name, body) in variables {
             let kind = attribute(&body, "type").unwrap_or_else(|| panic!("{name} has no type"));
             assert!(kind != "any" && attribute(&body, "description").is_some(), "{file}: {name}");

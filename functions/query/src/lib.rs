@@ -4,6 +4,7 @@
 //! One router for Lambda and for a local server. Decimals are strings, times are UTC, errors are
 //! RFC 9457 problems that name the parameter.
 
+mod audit;
 mod bars;
 mod books;
 mod gaps;
@@ -48,6 +49,7 @@ pub fn router(store: Store, ingest: Option<Ingest>) -> Router {
         .route("/v1/books", get(books::get))
         .route("/v1/gaps", get(gaps::get))
         .route("/v1/live", get(live::get))
+        .route("/v1/audit", get(audit::get))
         .route("/v1/symbols", get(status::symbols))
         .route("/v1/health", get(status::health))
         .merge(page::router())

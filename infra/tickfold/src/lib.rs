@@ -1,6 +1,7 @@
 //! The operator's command as a library, so that tests drive the same code; holds no logic of the
 //! pipeline's own, which is in `shared/`, `functions/` and `infra/ingest`.
 
+pub mod audit;
 pub mod backfill;
 mod deliver;
 pub mod demo;

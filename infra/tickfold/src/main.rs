@@ -14,6 +14,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    Audit(tickfold::audit::Arguments),
     Backfill(tickfold::backfill::Arguments),
     Demo(tickfold::demo::Arguments),
     Doctor(tickfold::doctor::Arguments),
@@ -27,6 +28,7 @@ enum Command {
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
+        Command::Audit(arguments) => tickfold::audit::main(&arguments),
         Command::Backfill(arguments) => tickfold::backfill::main(&arguments),
         Command::Demo(arguments) => tickfold::demo::main(arguments),
         Command::Doctor(arguments) => tickfold::doctor::main(&arguments),

@@ -70,14 +70,10 @@ impl Lake {
     /// What a day's files were made of, as it was written; `None` before.
     pub async fn receipt(&self, day: &DayKey) -> Result<Option<Vec<u8>>, LakeError> {
         let key = day.receipt();
-        let asked = self.client.get_object().bucket(&self.bucket).key(&key).send().await;
-        let mut body = match asked {
-            Ok(object) => object.body,
-            Err(error) if error.as_service_error().is_some_and(|it| it.is_no_such_key()) => {
-                return Ok(None);
-            }
-            Err(error) => return Err(self.failed("read", &key, error)),
-        };
+        if !self.exists(&key).await? {
+            return Ok(None);
+        }
+        let mut body = self.object(&key).await?.body;
         let mut bytes = Vec::new();
         while let Some(chunk) = body.next().await {
             bytes.extend_from_slice(&chunk.map_err(|error| self.failed("read", &key, error))?);

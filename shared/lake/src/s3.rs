@@ -152,13 +152,7 @@ impl Lake {
         home: &MinutePrefix,
         object: &ObjectKey,
     ) -> Result<bool, LakeError> {
-        let key = stray(home, object)?.to_string();
-        let asked = self.client.head_object().bucket(&self.bucket).key(&key).send().await;
-        match asked {
-            Ok(_) => Ok(true),
-            Err(error) if error.as_service_error().is_some_and(|it| it.is_not_found()) => Ok(false),
-            Err(error) => Err(self.failed("look for", &key, error)),
-        }
+        self.exists(&stray(home, object)?.to_string()).await
     }
 
     /// Writes lines as one object; returns its key. Writing the same name again replaces it.
@@ -240,6 +234,13 @@ impl Lake {
             }
         }
         Ok(keys)
+    }
+
+    /// Asked by listing: who may not list all of the bucket is not told that a key is missing.
+    pub(crate) async fn exists(&self, key: &str) -> Result<bool, LakeError> {
+        let request = self.client.list_objects_v2().bucket(&self.bucket).prefix(key).max_keys(1);
+        let page = request.send().await.map_err(|error| self.failed("list", key, error))?;
+        Ok(page.contents().first().is_some_and(|object| object.key() == Some(key)))
     }
 
     /// The folders directly below a folder, as whole prefixes.

@@ -1,12 +1,14 @@
 //! A minute as an exchange itself tells it: what rows are compared with. No row is made of it.
 
+use serde::{Deserialize, Serialize};
+
 use crate::decimal::Decimal;
 use crate::time::Minute;
 
 /// An exchange's own candle of one minute. What an exchange does not tell is `None`.
 ///
 /// A minute without a trade is a flat candle at some exchanges and no candle at others.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Candle {
     pub minute: Minute,
     pub open: Decimal,
@@ -42,5 +44,10 @@ impl Candle {
             buy_quote_volume: None,
             vwap: None,
         }
+    }
+
+    /// Whether the exchange tells of no trade in it.
+    pub fn is_empty(&self) -> bool {
+        self.base_volume == Decimal::ZERO && self.trade_count.unwrap_or(0) == 0
     }
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 pub use fill::{Fill, Price, Size};
 
 mod fill;
+pub(crate) mod signed;
 
 /// Decimals kept: the widest that `DECIMAL(38,18)` of every supported database holds.
 pub const DECIMALS: u32 = 18;
@@ -94,6 +95,31 @@ impl Decimal {
         Some(Decimal(if positive { units } else { -units })).filter(|it| it.0.abs() <= LIMIT)
     }
 
+    /// `self / divisor` cut off behind `decimals` (at most 18), as some exchanges tell it; `None` for
+    /// a zero divisor, a negative number, or a result of more than 38 digits.
+    pub fn checked_div_cut(self, divisor: Decimal, decimals: u32) -> Option<Decimal> {
+        if self.0 < 0 || divisor.0 <= 0 {
+            return None;
+        }
+        let step = U256::from(10u128.checked_pow(DECIMALS.checked_sub(decimals)?)?);
+        let product = U256::from(self.0.unsigned_abs()) * U256::from(ONE);
+        let quotient = product / U256::from(divisor.0.unsigned_abs());
+        let cut = i128::try_from(quotient / step * step).ok()?;
+        Some(Decimal(cut)).filter(|it| it.0 <= LIMIT)
+    }
+
+    /// Rounded half to even at `decimals` (at most 18).
+    pub fn rounded(self, decimals: u32) -> Option<Decimal> {
+        self.checked_mul_div_rounded(Decimal(ONE as i128), Decimal(ONE as i128), decimals)
+    }
+
+    /// Digits behind the point, without zeros at the end.
+    pub fn decimals(self) -> u32 {
+        let fraction = self.0.unsigned_abs() % ONE;
+        let needed = (0..DECIMALS).find(|n| fraction.is_multiple_of(10u128.pow(DECIMALS - n)));
+        needed.unwrap_or(DECIMALS)
+    }
+
     /// Exactly `self` times a number of microseconds, in seconds; `None` if it needs more than 18
     /// decimals or 38 digits. A number of at most 12 decimals never needs more than 18.
     pub fn checked_seconds(self, micros: u64) -> Option<Decimal> {
@@ -171,10 +197,7 @@ impl FromStr for Decimal {
 
 impl fmt::Display for Decimal {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let fraction = self.0.unsigned_abs() % ONE;
-        let decimals =
-            (0..DECIMALS).take_while(|n| !fraction.is_multiple_of(10u128.pow(DECIMALS - n)));
-        self.fmt_with(decimals.count(), out)
+        self.fmt_with(self.decimals() as usize, out)
     }
 }
 
@@ -291,6 +314,24 @@ mod tests {
         assert_eq!(Decimal::from_signed("-0.5").expect("signed").to_string(), "-0.5");
         assert!(Decimal::from_signed("--1").is_err());
         assert!("-1".parse::<Decimal>().is_err(), "a sum of trades has no sign");
+    }
+
+    #[test]
+    fn quotients_are_cut_off_where_it_is_said() {
+        let cut = |a: &str, b: &str, decimals| {
+            let (a, b) = (a.parse::<Decimal>().expect(a), b.parse::<Decimal>().expect(b));
+            a.checked_div_cut(b, decimals).map(|number| number.to_string())
+        };
+        assert_eq!(cut("2", "3", 2).as_deref(), Some("0.66"));
+        assert_eq!(cut("60.09", "0.6", 1).as_deref(), Some("100.1"));
+        assert_eq!(cut("60.09", "0.6", 18).as_deref(), Some("100.15"));
+        assert_eq!(cut("1", "0", 2), None);
+        assert_eq!(cut("99999999999999999999", "0.000000000000000001", 0), None, "38 digits");
+        assert_eq!(cut("1", "3", 19), None);
+        let number = |text: &str| text.parse::<Decimal>().expect(text);
+        assert_eq!(number("0.021205551423462202").rounded(8), Some(number("0.02120555")));
+        let all = ["1", "1.50", "0.000000000000000001", "10"].map(|text| number(text).decimals());
+        assert_eq!(all, [0, 1, 18, 0]);
     }
 
     #[test]

@@ -7,10 +7,12 @@
 //! * [`sequence`]: what contiguous trade ids prove.
 //! * [`mod@fold`]: a set of trades -> one [`bar`] per symbol and minute.
 //! * [`gap`]: what a bar and its neighbours say is missing.
+//! * [`mod@audit`]: bars beside the exchange's own candles.
 //! * [`book`]: a symbol's order book, its lines over time, and a set of those -> a row per minute.
 //! * [`candle`]: a minute as an exchange itself tells it.
 //! * [`live`]: what a symbol's trades and book say at this moment, and two symbols of each other.
 
+pub mod audit;
 pub mod bar;
 pub mod book;
 pub mod candle;
@@ -23,6 +25,7 @@ pub mod sequence;
 pub mod time;
 pub mod trade;
 
+pub use audit::{Audit, audit};
 pub use bar::{Bar, BarKey};
 pub use book::{Book, BookBar, BookFold, BookLine, BookUpdate, Recorder};
 pub use candle::Candle;

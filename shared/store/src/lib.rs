@@ -9,6 +9,7 @@
 //! and `Sql`; the compiler and the tests name the rest.
 
 mod access;
+mod audits;
 mod condition;
 #[cfg(feature = "sqlite")]
 mod decimals;
@@ -28,6 +29,7 @@ use sqlx::SqlitePool;
 use sqlx::{Connection, MySqlPool, PgPool};
 
 pub use crate::access::{Access, Account, Login, Password};
+pub use crate::audits::StoredAudit;
 pub use crate::condition::Condition;
 #[cfg(feature = "sqlite")]
 pub use crate::decimals::{DECIMAL, decimal_order};
@@ -106,13 +108,6 @@ pub struct StoredSymbol {
     pub last_minute: Minute,
     /// Exchange time of the newest trade.
     pub last_time: Time,
-}
-
-/// What has rows of a kind.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Series {
-    pub exchange: ExchangeName,
-    pub symbol: Symbol,
 }
 
 /// How the accounts that [`Store::make_roles`] makes log in.
@@ -315,14 +310,6 @@ impl Store {
             .fetch_all(&mut *connection)
             .await?);
         read_all(&rows)
-    }
-
-    /// What there are rows of a kind of, in order.
-    pub async fn series<R: Row>(&self) -> Result<Vec<Series>, StoreError> {
-        let series: Vec<String> = on!(self, |mut connection, sql| {
-            sqlx::query_scalar(sql.rows(R::TABLE).series).fetch_all(&mut *connection).await?
-        });
-        read_all(&series)
     }
 
     /// Waits for what is running and closes the connections.

@@ -16,6 +16,8 @@ pub(crate) struct Sql {
     pub(crate) repairs: &'static str,
     pub(crate) put_repairs: &'static str,
     pub(crate) symbols: &'static str,
+    pub(crate) audits: &'static str,
+    pub(crate) put_audit: &'static str,
     /// 1 when nobody else changes tables or rights; none where a file's own lock is enough.
     pub(crate) lock: Option<&'static str>,
     pub(crate) roles: Option<Roles>,
@@ -27,7 +29,6 @@ pub(crate) struct Rows {
     /// Run one after the other, each with the same rows; together they write each row once.
     pub(crate) put: &'static [&'static str],
     pub(crate) range: &'static str,
-    pub(crate) series: &'static str,
     /// How many objects each row was folded from.
     pub(crate) objects: &'static str,
 }
@@ -64,13 +65,11 @@ macro_rules! sql {
                     include_str!(concat!("../queries/", $folder, "/bar.sql")),
                     include_str!(concat!("../queries/", $folder, "/bars.sql")),
                 ),
-                series: include_str!(concat!("../queries/", $folder, "/bar_series.sql")),
                 objects: include_str!(concat!("../queries/", $folder, "/bar_objects.sql")),
             },
             book_bars: Rows {
                 put: &[$(include_str!(concat!("../queries/", $folder, "/", $put_book, ".sql"))),+],
                 range: include_str!(concat!("../queries/", $folder, "/book_bars.sql")),
-                series: include_str!(concat!("../queries/", $folder, "/book_series.sql")),
                 objects: include_str!(concat!("../queries/", $folder, "/book_bar_objects.sql")),
             },
             bar_before: concat!(
@@ -81,6 +80,8 @@ macro_rules! sql {
             repairs: include_str!(concat!("../queries/", $folder, "/repairs.sql")),
             put_repairs: include_str!(concat!("../queries/", $folder, "/put_repairs.sql")),
             symbols: include_str!(concat!("../queries/", $folder, "/symbols.sql")),
+            audits: include_str!(concat!("../queries/", $folder, "/audits.sql")),
+            put_audit: include_str!(concat!("../queries/", $folder, "/put_audit.sql")),
             lock: $lock,
             roles: $roles,
             migrations: &[$((
@@ -98,7 +99,7 @@ sql!(
     POSTGRES: "postgres",
     ["put_bars"],
     ["put_book_bars"],
-    [1 "bars", 2 "candles", 3 "minute_totals", 4 "book_bars", 5 "repairs"],
+    [1 "bars", 2 "candles", 3 "minute_totals", 4 "book_bars", 5 "repairs", 6 "audits"],
     Some(include_str!("../migrations/postgres/lock.sql")),
     roles!("postgres", ["readonly", "writer"])
 );
@@ -107,7 +108,7 @@ sql!(
     ["put_new_bars", "put_newer_bars"],
     ["put_new_book_bars", "put_newer_book_bars"],
     // One statement each: none of them can be rolled back there.
-    [1 "bars", 2 "candles", 3 "minute_totals", 4 "book_bars", 5 "repairs"],
+    [1 "bars", 2 "candles", 3 "minute_totals", 4 "book_bars", 5 "repairs", 6 "audits"],
     Some(include_str!("../migrations/mysql/lock.sql")),
     roles!("mysql", ["readonly", "writer"])
 );
@@ -117,7 +118,7 @@ sql!(
     SQLITE: "sqlite",
     ["put_bars"],
     ["put_book_bars"],
-    [1 "bars", 2 "decimals", 3 "book_bars", 4 "repairs"],
+    [1 "bars", 2 "decimals", 3 "book_bars", 4 "repairs", 5 "audits"],
     None,
     None
 );

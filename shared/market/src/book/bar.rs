@@ -41,7 +41,7 @@ pub struct BookBar {
     pub bid_size_seconds: Decimal,
     pub ask_size_seconds: Decimal,
     /// Order flow imbalance, in the unit of sizes: positive if buyers pressed.
-    #[serde(with = "signed")]
+    #[serde(with = "crate::decimal::signed")]
     pub ofi: Decimal,
     /// Distinct lines.
     pub line_count: u64,
@@ -174,22 +174,6 @@ fn bar(key: BarKey, mut entries: Vec<Entry>) -> Result<BookBar, FoldError> {
         symbol: key.symbol,
         minute: key.minute,
     })
-}
-
-/// A number that may be negative, as text.
-mod signed {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-
-    use crate::decimal::Decimal;
-
-    pub(super) fn serialize<S: Serializer>(number: &Decimal, to: S) -> Result<S::Ok, S::Error> {
-        number.serialize(to)
-    }
-
-    pub(super) fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<Decimal, D::Error> {
-        let text = String::deserialize(from)?;
-        Decimal::from_signed(&text).map_err(de::Error::custom)
-    }
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use flate2::read::MultiGzDecoder;
 use market::exchange::{Exchange, Message};
 use market::{Book, BookLine, BookUpdate, Recorder, Symbol, Time, Trade};
 
+mod audit;
 mod binance;
 mod bybit;
 mod coinbase;

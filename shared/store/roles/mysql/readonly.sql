@@ -10,3 +10,4 @@ grant select on candles to tickfold_readonly;
 grant select on minute_totals to tickfold_readonly;
 grant select on book_bars to tickfold_readonly;
 grant select on repairs to tickfold_readonly;
+grant select on audits to tickfold_readonly;

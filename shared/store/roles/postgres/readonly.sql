@@ -14,4 +14,4 @@ $$;
 alter role tickfold_readonly set statement_timeout = '30s';
 alter role tickfold_readonly set default_transaction_read_only = on;
 grant usage on schema public to tickfold_readonly;
-grant select on bars, candles, minute_totals, book_bars, repairs to tickfold_readonly;
+grant select on bars, candles, minute_totals, book_bars, repairs, audits to tickfold_readonly;

@@ -1,4 +1,4 @@
--- The role of aggregate and repair: it reads and writes rows, and the server lets it do nothing
+-- The role of whoever writes rows, repairs and audits: it reads and writes rows, and the server lets it do nothing
 -- else; no row is ever deleted. Run it after the migrations, as their owner; twice is once. It logs
 -- in as tickfold_readonly does.
 do $$
@@ -9,4 +9,4 @@ begin
 end
 $$;
 grant usage on schema public to tickfold_writer;
-grant select, insert, update on bars, book_bars, repairs to tickfold_writer;
+grant select, insert, update on bars, book_bars, repairs, audits to tickfold_writer;

@@ -1,0 +1,164 @@
+//! `tickfold audit`: a symbol's rows beside its exchange's own candles, a day at a time; keeps what
+//! it finds and changes no row. What is compared, and how, is `market`'s.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use history::{History, Places};
+use market::time::MINUTES_PER_DAY;
+use market::{Bar, Exchange, Minute, Symbol, Time, audit};
+use store::{Access, Range, Store, StoredAudit};
+
+use crate::progress::Progress;
+use crate::span::Span;
+
+/// Exit statuses beside 0, which is: all agrees.
+const DIFFERENT: u8 = 1;
+const FAILED: u8 = 2;
+
+const AFTER_HELP: &str = "\
+Compared is every field that both sides have: the prices and the base volume always; counts, quote
+volumes and those of takers that bought where the exchange tells them; Kraken's vwap as it cuts it
+off. What came of it is kept in the table `audits`, a row for each day, and served at /v1/audit.
+
+Each difference is a line on standard output:
+  2026-11-20T12:01:00Z quote_volume: ours 60.09, theirs 60.089999, delta 0.000001
+  2026-11-20T12:02:00Z: missing here
+  2026-11-20T12:03:00Z: missing there
+
+Kraken has candles of the last 720 minutes alone. A minute that is not complete in our rows differs,
+of course: `tickfold gaps` lists those.
+
+Exit status: 0 if all agrees; 1 if something does not; 2 if it could not be told.";
+
+/// Compare a symbol's rows with its exchange's own candles
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Arguments {
+    /// Whose: `binance`, `bybit`, `bybit-spot`, `deribit`, `coinbase`, `kraken`
+    #[arg(long)]
+    exchange: Exchange,
+    /// Which of its symbols
+    #[arg(long, value_parser = symbol)]
+    symbol: Symbol,
+    #[command(flatten)]
+    span: Span,
+    /// Base of the addresses of the exchange's REST interface [default: its public one]
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// `postgres://user@host/db`, `mysql://user@host/db` or `sqlite:///path/to/file.db`
+    #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
+    database_url: String,
+}
+
+fn symbol(text: &str) -> Result<Symbol, String> {
+    text.parse()
+}
+
+pub fn main(arguments: &Arguments) -> ExitCode {
+    if let Err(why) = arguments.span.check() {
+        eprintln!("tickfold audit: {why}");
+        return ExitCode::from(FAILED);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("the operating system gives a process its timers and sockets");
+    let progress = Progress::hidden();
+    let done = runtime.block_on(run(arguments, &progress));
+    progress.clear();
+    match done {
+        Ok(tally) => {
+            let Tally { compared, equal, empty, missing } = tally;
+            let different = compared - equal;
+            eprintln!(
+                "{compared} minutes compared, {equal} equal, {different} different, {missing} \
+                 missing on one side, {empty} without a trade"
+            );
+            let agrees = different == 0 && missing == 0;
+            if agrees { ExitCode::SUCCESS } else { ExitCode::from(DIFFERENT) }
+        }
+        Err(error) => {
+            eprintln!("tickfold audit: {error:#}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+#[derive(Default)]
+struct Tally {
+    compared: u64,
+    equal: u64,
+    empty: u64,
+    missing: u64,
+}
+
+async fn run(arguments: &Arguments, progress: &Progress) -> anyhow::Result<Tally> {
+    let store = Store::connect_with(&arguments.database_url, 1, &Access::from_env()?)?;
+    let places = arguments.url.as_deref().map(Places::local);
+    let places = places.unwrap_or_else(|| Places::of(arguments.exchange));
+    let history = History::new(arguments.exchange, places)?;
+    let Span { mut from, to } = arguments.span;
+    progress.begin(to.since(from));
+    let mut tally = Tally::default();
+    while from < to {
+        let end = from.midnight().plus(MINUTES_PER_DAY).min(to);
+        let audit = one_day(&store, &history, &arguments.symbol, from, end).await?;
+        store.put_audit(&audit).await?;
+        progress.aside(|| tell(&audit)).context("cannot write to standard output")?;
+        tally.compared += audit.found.compared;
+        tally.equal += audit.found.equal;
+        tally.empty += audit.found.empty;
+        tally.missing += audit.found.missing_here_count + audit.found.missing_there_count;
+        progress.advance(end.since(from));
+        from = end;
+    }
+    store.close().await;
+    Ok(tally)
+}
+
+/// A day, or as much of it as the exchange has candles of.
+async fn one_day(
+    store: &Store,
+    history: &History,
+    symbol: &Symbol,
+    from: Minute,
+    to: Minute,
+) -> anyhow::Result<StoredAudit> {
+    let exchange = history.exchange();
+    let candles = history.candles(symbol, from, to).await?;
+    let from = match exchange {
+        // It has a candle for every minute, but of the last ones alone.
+        Exchange::Kraken => {
+            let first = candles.first().map(|candle| candle.minute);
+            first.with_context(|| format!("Kraken has no candles any more of {from} to {to}"))?
+        }
+        _ => from,
+    };
+    let limit = u32::try_from(MINUTES_PER_DAY).expect("a small number");
+    let range = Range { exchange: exchange.name(), symbol: symbol.clone(), from, to, limit };
+    let bars: Vec<Bar> = store.bars(&range).await?.into_iter().map(|row| row.bar).collect();
+    let found = audit(exchange, &bars, &candles);
+    let (exchange, symbol) = (range.exchange, range.symbol);
+    Ok(StoredAudit { exchange, symbol, from, to, audited_at: now(), found })
+}
+
+fn tell(audit: &StoredAudit) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    for it in &audit.found.differences {
+        let (minute, field) = (it.minute, &it.field);
+        let (ours, theirs, delta) = (it.ours, it.theirs, it.delta);
+        writeln!(out, "{minute} {field}: ours {ours}, theirs {theirs}, delta {delta}")?;
+    }
+    for minute in &audit.found.missing_here {
+        writeln!(out, "{minute}: missing here")?;
+    }
+    for minute in &audit.found.missing_there {
+        writeln!(out, "{minute}: missing there")?;
+    }
+    Ok(())
+}
+
+fn now() -> Time {
+    let micros = chrono::Utc::now().timestamp_micros();
+    Time::from_micros(micros).expect("the clock of this machine is between 2009 and 2100")
+}

@@ -1,0 +1,13 @@
+-- Writes one audit. What is stored of a later one that begins at the same minute stays.
+insert into audits (
+    exchange, symbol, from_minute, to_minute, compared_count, equal_count, missing_here_count,
+    missing_there_count, found, audited_at
+)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+on conflict (exchange, symbol, from_minute) do update set
+    to_minute = excluded.to_minute,
+    compared_count = excluded.compared_count, equal_count = excluded.equal_count,
+    missing_here_count = excluded.missing_here_count,
+    missing_there_count = excluded.missing_there_count, found = excluded.found,
+    audited_at = excluded.audited_at
+where excluded.audited_at >= audits.audited_at
