@@ -108,6 +108,13 @@ variable "network" {
   }
 }
 
+variable "alarms" {
+  description = "Whether errors and throttles alarm by themselves; not needed where a queue repeats what failed and its DLQ alarms."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
 variable "statements" {
   description = "What the function may do, beside writing its log, by the statement's name."
   type = map(object({
