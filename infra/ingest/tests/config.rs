@@ -202,7 +202,7 @@ fn every_refusal_of_the_file_names_line_field_value_and_what_is_expected() {
         (
             "drain_seconds",
             "drain_second",
-            "ingest.toml:1: `drain_second = 20`: unknown field `drain_second`, expected one of `sink`, `kafka`, `kinesis`, `feed`, `drain_seconds`",
+            "ingest.toml:1: `drain_second = 20`: unknown field `drain_second`, expected one of `sink`, `kafka`, `kinesis`, `feed`, `spread`, `drain_seconds`",
         ),
         (
             "brokers = \"kafka:9092\"",
