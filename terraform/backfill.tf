@@ -24,8 +24,7 @@ module "backfill_queue" {
   window  = 0
   # The file of a day may appear hours after its end: a message comes again every hour and a half.
   attempts        = 12
-  alarms          = ["dlq-depth", "queue-age"]
-  age_alarm       = 24 * 3600
+  alarms          = ["dlq-depth"]
   alarm_topic_arn = aws_sns_topic.alarms.arn
 }
 
@@ -53,6 +52,8 @@ module "backfill" {
   memory      = var.backfill_memory
   timeout     = local.backfill.timeout
   environment = { BUCKET = aws_s3_bucket.trades.id }
+  # Nothing waits for it: what failed comes again, and what was given up alarms.
+  alarmed = false
 
   # It adds objects, and can take none away; rows it does not know.
   statements = {

@@ -1,6 +1,6 @@
 //! `tickfold demo` as its users run it. What a fold or a query is, their own tests know.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::process::Command;
@@ -182,6 +182,36 @@ async fn books_are_beside_trades(demo: &Demo) {
     }
 }
 
+/// The live state tells both books of a coin, and a spread between them that moves.
+async fn the_spread_moves(demo: &Demo) {
+    let (from, mut seen) = (Instant::now(), BTreeSet::new());
+    while seen.len() < 3 {
+        let live = demo.get("/v1/live").await;
+        let of = |list: &str, symbol: &str| {
+            let rows = live[list].as_array().expect("a list").iter();
+            let row = rows.into_iter().find(|row| row["symbol"] == symbol);
+            row.unwrap_or_else(|| panic!("{list} without {symbol}: {live}")).clone()
+        };
+        let (one, other) = (of("symbols", "BTCUSDT"), of("symbols", "BTC-USD"));
+        let spread = of("spreads", "BTCUSDT");
+        assert_eq!(
+            (&spread["against_exchange"], &spread["against_symbol"]),
+            (&Value::from("coinbase"), &Value::from("BTC-USD"))
+        );
+        if !spread["spread"].is_null() {
+            assert!(decimal(&one["bid"]) < decimal(&one["ask"]), "{one}");
+            assert!(decimal(&other["bid"]) < decimal(&other["ask"]), "{other}");
+            let mids = [&one, &other].map(|row| decimal(&row["mid"]));
+            assert_eq!(mids[0].checked_sub(mids[1]), Some(decimal(&spread["spread"])), "{live}");
+            if !spread["spread_15s"].is_null() {
+                seen.insert((spread["spread"].to_string(), spread["spread_15s"].to_string()));
+            }
+        }
+        assert!(from.elapsed() < DEADLINE, "the spread does not move: {live}");
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+}
+
 #[tokio::test]
 async fn a_demo_fills_its_chart_lives_ends_cleanly_and_goes_on_where_it_ended() {
     let folder = folder();
@@ -198,6 +228,7 @@ async fn a_demo_fills_its_chart_lives_ends_cleanly_and_goes_on_where_it_ended() 
     // In the running minute, or with the next one.
     demo.bars_until("BTCUSDT", |bars| bars.last().expect("a row") != newest).await;
     books_are_beside_trades(&demo).await;
+    the_spread_moves(&demo).await;
 
     demo.signal("INT");
     let port = demo.port;

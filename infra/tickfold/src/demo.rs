@@ -47,8 +47,9 @@ The simulated exchanges, a Binance and a Coinbase, trade three and two symbols a
 The Binance lets go of its connections now and then, with a notice or without one; what was traded
 unseen is shown as missing.
 
-With --live trades and books are Binance's own, from its public interfaces, which need no key. History is
-then one hour instead of a day, since the exchange limits what can be asked of it in a minute.
+With --live trades and books are Binance's own, from its public interfaces, which need no key.
+History is then one hour instead of a day, since the exchange limits what can be asked of it in a
+minute. Of books nobody tells the past: they begin with the demo.
 
 The folder keeps objects and rows. The next start in the same folder goes on from there: what was
 traded meanwhile is loaded as history, of the last week at most, or of the last hour with --live.

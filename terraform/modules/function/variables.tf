@@ -109,7 +109,7 @@ variable "network" {
 }
 
 variable "alarmed" {
-  description = "Whether its failures are told of; not those of a function whose caller fails with it."
+  description = "Whether its failures are told of: not where its caller fails with it, nor where a queue repeats what failed and its DLQ tells."
   type        = bool
   default     = true
   nullable    = false

@@ -1,7 +1,7 @@
 //! The parts of a demo, in the order in which they start and stop; knows what each part is for, and
 //! nothing of how it works.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ use super::history;
 use super::notifications::{self, Notifications};
 use super::now;
 use super::s3::S3Server;
-use super::source::{Listing, Source};
+use super::source::{self, Listing, Source};
 use crate::http;
 
 const BUCKET: &str = "tickfold-demo";
@@ -121,12 +121,14 @@ impl Pipeline {
         for (topic, kind) in topics {
             batchers.push(Batching::start(topic, kind, &broker, &s3, &all)?);
         }
-        let ingest = ingest_config(&broker, &listings);
+        let live = free_address().await?;
+        let ingest = ingest_config(&broker, &listings, live);
+        let told = query::Ingest::at(&format!("http://{live}")).map_err(anyhow::Error::msg)?;
         Ok(Pipeline {
             address: listener.local_addr()?,
             caught_up: false,
             page: Part::start("the page", &all, |stop| {
-                http::serve(listener, query::router(store.clone(), None), stop)
+                http::serve(listener, query::router(store.clone(), Some(told)), stop)
             }),
             notifications: Part::start("the queue", &all, async move |stop| {
                 Ok(notifications.run(created, stop).await)
@@ -263,12 +265,21 @@ fn topics(listing: &Listing) -> [(String, Kind); 2] {
     Kind::ALL.map(|kind| (format!("{}.{}", listing.exchange, kind.as_str()), kind))
 }
 
-fn ingest_config(broker: &Broker, listings: &[Listing]) -> ingest::Config {
+/// Where ingest can tell its live state; it takes no port of which it would tell the number.
+async fn free_address() -> anyhow::Result<SocketAddr> {
+    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
+    Ok(free.context("cannot open a local port for the live state")?.local_addr()?)
+}
+
+/// With the coins that are on two exchanges set against themselves.
+fn ingest_config(broker: &Broker, listings: &[Listing], live: SocketAddr) -> ingest::Config {
     let feed = |listing: &Listing| {
         let feed = ingest::Feed::new(listing.exchange, listing.symbols.clone());
         ingest::Feed { url: listing.url.clone(), books: true, ..feed }
     };
-    ingest::Config::new(broker.bootstrap_servers(), listings.iter().map(feed).collect())
+    let feeds = listings.iter().map(feed).collect();
+    let config = ingest::Config::new(broker.bootstrap_servers(), feeds);
+    ingest::Config { listen: Some(live), spreads: source::spreads(listings), ..config }
 }
 
 /// How many there are, both ends counted.

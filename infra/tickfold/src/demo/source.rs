@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use history::{History, Places};
+use ingest::{Named, Spread};
 use market::{Exchange, Minute, Symbol};
 
 use super::coinbase::SimulatedCoinbase;
@@ -116,6 +117,20 @@ impl Source {
             },
         ])
     }
+}
+
+/// The coins that are on both of these exchanges.
+pub(super) fn spreads(listings: &[Listing]) -> Vec<Spread> {
+    let [first, second] = listings else { return vec![] };
+    let named = |listing: &Listing, instrument: &Instrument| Named {
+        exchange: listing.exchange,
+        symbol: symbol(instrument.symbol),
+    };
+    let spread = |follower: &Instrument| {
+        let leader = follower.leader?;
+        Some(Spread { of: named(first, leader), against: named(second, follower) })
+    };
+    FOLLOWERS.iter().filter_map(spread).collect()
 }
 
 fn symbols(instruments: &[Instrument]) -> Vec<Symbol> {

@@ -36,7 +36,7 @@ fn xrpeth() -> Option<(Vec<Bar>, Vec<Candle>)> {
     let trades = text("audit of binance", &name("rest_aggTrades"))?;
     let candles = text("audit of binance", &name("klines_1m"))?;
     let kept: Vec<Kept<'_>> = serde_json::from_str(&candles).expect("candles");
-    let number = |value: &RawValue| value.get().parse::<Decimal>().expect(value.get());
+    let number = |value: &RawValue| value.get().parse::<Decimal>().expect("a plain number");
     let candle = |Kept(time, open, high, low, close, volume): &Kept<'_>| Candle {
         minute: Time::from_millis_or_micros(*time).expect("a time").minute(),
         open: number(open),
