@@ -13,7 +13,7 @@ use market::exchange::Found;
 use market::trade::{Liquidation, Marks, fill, inverse_fill};
 use market::{Bar, Decimal, Exchange, Ids, Minute, Source, Symbol, Time, Trade};
 use serde_json::Value;
-use store::{Range, Table};
+use store::{Range, Series};
 use tests::bucket::{Bucket, batch};
 use tests::databases::Database;
 use tests::trades::{MINUTE, NOON, SECOND, name, symbol, time, trade, trades};
@@ -219,7 +219,7 @@ fn read_with(python: &Path, script: &str, folder: &Path) -> Vec<Value> {
 async fn hold(minutes: Vec<Value>, database: &Database) -> usize {
     let store = database.store();
     let mut rows: BTreeMap<(String, String, i64), Bar> = BTreeMap::new();
-    for (exchange, symbol) in store.names(Table::Bars).await.expect("names") {
+    for Series { exchange, symbol } in store.series::<Bar>().await.expect("series") {
         let (from, to, limit) = (Minute::MIN, Minute::MAX, 5_000);
         let range = Range { exchange, symbol, from, to, limit };
         for row in store.bars(&range).await.expect("rows") {

@@ -8,7 +8,7 @@ use aggregate::{App, Folds};
 use lake::Lake;
 use market::time::MINUTES_PER_DAY;
 use market::{BookLine, ExchangeName, Minute, Trade};
-use store::{Access, Row, Store};
+use store::{Access, Store};
 use tracing_subscriber::EnvFilter;
 
 use crate::progress::Progress;
@@ -187,8 +187,8 @@ async fn exchanges<L: Folds>(
     }
     let mut exchanges = app.lake.exchanges(L::KIND).await?;
     if arguments.verify {
-        let names = app.store.names(L::Row::TABLE).await?;
-        exchanges.extend(names.into_iter().map(|(exchange, _)| exchange));
+        let series = app.store.series::<L::Row>().await?;
+        exchanges.extend(series.into_iter().map(|it| it.exchange));
     }
     Ok(exchanges)
 }

@@ -110,6 +110,13 @@ pub struct StoredSymbol {
     pub last_time: Time,
 }
 
+/// What has rows of a kind.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Series {
+    pub exchange: ExchangeName,
+    pub symbol: Symbol,
+}
+
 /// How the accounts that [`Store::make_roles`] makes log in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -310,6 +317,14 @@ impl Store {
             .fetch_all(&mut *connection)
             .await?);
         read_all(&rows)
+    }
+
+    /// What there are rows of a kind of, in order.
+    pub async fn series<R: Row>(&self) -> Result<Vec<Series>, StoreError> {
+        let series: Vec<String> = on!(self, |mut connection, sql| {
+            sqlx::query_scalar(sql.rows(R::TABLE).series).fetch_all(&mut *connection).await?
+        });
+        read_all(&series)
     }
 
     /// Waits for what is running and closes the connections.

@@ -29,6 +29,7 @@ pub(crate) struct Rows {
     /// Run one after the other, each with the same rows; together they write each row once.
     pub(crate) put: &'static [&'static str],
     pub(crate) range: &'static str,
+    pub(crate) series: &'static str,
     /// How many objects each row was folded from.
     pub(crate) objects: &'static str,
 }
@@ -65,11 +66,13 @@ macro_rules! sql {
                     include_str!(concat!("../queries/", $folder, "/bar.sql")),
                     include_str!(concat!("../queries/", $folder, "/bars.sql")),
                 ),
+                series: include_str!(concat!("../queries/", $folder, "/bar_series.sql")),
                 objects: include_str!(concat!("../queries/", $folder, "/bar_objects.sql")),
             },
             book_bars: Rows {
                 put: &[$(include_str!(concat!("../queries/", $folder, "/", $put_book, ".sql"))),+],
                 range: include_str!(concat!("../queries/", $folder, "/book_bars.sql")),
+                series: include_str!(concat!("../queries/", $folder, "/book_series.sql")),
                 objects: include_str!(concat!("../queries/", $folder, "/book_bar_objects.sql")),
             },
             bar_before: concat!(

@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt};
 use lake::{Kind, Lake, MinutePrefix};
 use market::{BarKey, Minute, Symbol};
-use store::{Range, Row};
+use store::Range;
 
 use super::compare::differences;
 use super::{Slice, Tally};
@@ -27,9 +27,9 @@ pub(super) async fn day<L: Folds>(
     parallel: usize,
     progress: &Progress,
 ) -> anyhow::Result<Tally> {
-    let names = app.store.names(L::Row::TABLE).await?;
-    let of_exchange = names.into_iter().filter(|(exchange, _)| *exchange == day.exchange);
-    let symbols: BTreeSet<Symbol> = of_exchange.map(|(_, symbol)| symbol).collect();
+    let series = app.store.series::<L::Row>().await?;
+    let of_exchange = series.into_iter().filter(|it| it.exchange == day.exchange);
+    let symbols: BTreeSet<Symbol> = of_exchange.map(|it| it.symbol).collect();
     let mut tally = Tally::default();
     let mut from = day.from;
     while from < day.to {
