@@ -57,7 +57,7 @@ fn named(text: &str, feeds: &[Feed]) -> Result<Named, String> {
     let (exchange, symbol) = text.split_once(' ').ok_or_else(|| {
         format!("{text:?} is not exchange and symbol with a space between: binance BTCUSDT")
     })?;
-    let exchange: Exchange = exchange.parse().map_err(|why| format!("{why}"))?;
+    let exchange: Exchange = exchange.parse().map_err(|why| why.to_string())?;
     let symbol: Symbol = symbol.trim().parse()?;
     let is_of = |feed: &&Feed| feed.exchange == exchange && feed.symbols.contains(&symbol);
     match feeds.iter().find(is_of) {
