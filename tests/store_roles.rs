@@ -103,7 +103,7 @@ async fn each_does_its_work(writer: &Store, reader: &Store) {
             .await
             .expect("a new row, and a known one");
     }
-    assert_eq!(reader.repairs(&all()).await.expect("rows"), [repair.clone()]);
+    assert_eq!(reader.repairs(&all()).await.expect("rows"), std::slice::from_ref(&repair));
     assert_eq!(reader.gaps(&all()).await.expect("gaps").gaps, []);
     reader.put_repairs(&[repair]).await.expect_err("it only reads");
 
@@ -113,7 +113,7 @@ async fn each_does_its_work(writer: &Store, reader: &Store) {
     for _ in 0..2 {
         writer.put_audit(&audit).await.expect("a new row, and a known one");
     }
-    assert_eq!(reader.audits(&all()).await.expect("rows"), [audit.clone()]);
+    assert_eq!(reader.audits(&all()).await.expect("rows"), std::slice::from_ref(&audit));
     reader.put_audit(&audit).await.expect_err("it only reads");
 }
 

@@ -1,7 +1,5 @@
 //! Which two symbols the live state sets against each other, as the file names them; reads no file.
 
-use std::str::FromStr;
-
 use anyhow::anyhow;
 use market::{Exchange, Symbol};
 use serde::Deserialize;
@@ -59,7 +57,7 @@ fn named(text: &str, feeds: &[Feed]) -> Result<Named, String> {
     let (exchange, symbol) = text.split_once(' ').ok_or_else(|| {
         format!("{text:?} is not exchange and symbol with a space between: binance BTCUSDT")
     })?;
-    let exchange = Exchange::from_str(exchange).map_err(|why| why.to_string())?;
+    let exchange: Exchange = exchange.parse()?;
     let symbol: Symbol = symbol.trim().parse()?;
     let is_of = |feed: &&Feed| feed.exchange == exchange && feed.symbols.contains(&symbol);
     match feeds.iter().find(is_of) {

@@ -347,7 +347,10 @@ mod tests {
     #[test]
     fn changes_lead_from_one_book_to_the_next() {
         let offers = |of: &[(i64, i64)]| of.iter().map(|it| (Units(it.0), Units(it.1))).collect();
-        let depth = |bids, asks| Depth { bids: offers(bids), asks: offers(asks) };
+        let depth = |bids: &[(i64, i64)], asks: &[(i64, i64)]| Depth {
+            bids: offers(bids),
+            asks: offers(asks),
+        };
         let cent = 1_000_000;
         let before = depth(&[(2 * cent, 5), (cent, 6)], &[(3 * cent, 7)]);
         let after = depth(&[(2 * cent, 5), (0, 8)], &[(3 * cent, 9)]);
