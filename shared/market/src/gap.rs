@@ -120,7 +120,8 @@ pub fn uncovered(
         if from > next {
             left.push((next, last.min(from - 1)));
         }
-        next = next.max(to.saturating_add(1));
+        let Some(behind) = to.checked_add(1) else { return left };
+        next = next.max(behind);
     }
     if next <= last {
         left.push((next, last));
