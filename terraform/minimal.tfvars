@@ -2,7 +2,7 @@
 
 stream = "kafka"
 # They are twice the objects, lines and folds, for some 0.70 USD a month.
-books  = false
+books = false
 
 database_class     = "db.t4g.micro"
 database_gigabytes = { first = 20, most = 100 }
