@@ -26,9 +26,9 @@ pub struct Inside {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "lowercase")]
 pub enum Question {
-    /// How many objects the rows of these minutes were folded from: [`Folded`].
+    /// How many objects the rows of these minutes were folded from: `Folded`.
     Objects { from: Minute, to: Minute },
-    /// Which gaps of rows since then are to be tried now: [`Due`]. Gaps that are there no more are
+    /// Which gaps of rows since then are to be tried now: `Due`. Gaps that are there no more are
     /// noted as filled.
     Gaps { since: Minute, now: Time },
     /// Keeps what was tried.
