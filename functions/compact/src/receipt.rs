@@ -62,7 +62,7 @@ impl Receipt {
         Receipt { layout: LAYOUT, objects, duplicates, conflicts, refused, unreadable, files }
     }
 
-    /// Reads what [`Receipt::text`] writes.
+    /// Reads what `Receipt::text` writes.
     pub fn read(text: &[u8]) -> anyhow::Result<Receipt> {
         serde_json::from_slice(text).context("what lies in the place of the receipt is none")
     }
