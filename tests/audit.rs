@@ -83,10 +83,9 @@ async fn klines(
 
 async fn run(url: &str, database: &Database, more: &[&str]) -> (Option<i32>, String, String) {
     let mut command = Command::new(tickfold());
-    command
-        .args(["audit", "--exchange", "binance", "--symbol", "BTCUSDT", "--url", url])
-        .args(more);
-    command.env_clear().env("DATABASE_URL", &database.url).stdin(Stdio::null());
+    command.args(["audit", "--exchange", "binance", "--symbol", "BTCUSDT"]).args(more);
+    command.env_clear().env("DATABASE_URL", &database.url).env("BINANCE_REST_URL", url);
+    command.stdin(Stdio::null());
     let Output { status, stdout, stderr } = command.output().await.expect("tickfold starts");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
     (status.code(), text(stdout), text(stderr))

@@ -248,7 +248,8 @@ async fn of_a_day_that_cannot_be_had_nothing_is_written_and_the_message_comes_ag
     record(&bucket, "live", &trades[..100]).await;
     let before = bucket.below("raw");
     let (server, _) = exchange(Exchange::Binance, vec![]).await;
-    let app = App { lake: bucket.lake(), url: Some(server.url().to_owned()) };
+    let app =
+        App { lake: bucket.lake(), places: [("binance", Places::local(server.url()))].into() };
     let event = json!({ "Records": [
         { "messageId": "m0", "body": r#"{"exchange":"binance","symbol":"BTCUSDT","day":"2024-11-20"}"# },
         { "messageId": "m1", "body": r#"{"exchange":"binance","symbol":"BTCUSDT","day":"2099-11-20"}"# },

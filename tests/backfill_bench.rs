@@ -35,7 +35,9 @@ async fn main() {
     publish_binance(&server, day, &trades);
     drop(trades);
     let mut environment = bucket.environment();
-    environment.push(("HISTORY_URL", server.url().to_owned()));
+    for place in ["BINANCE_REST_URL", "BINANCE_ARCHIVE_URL"] {
+        environment.push((place, server.url().to_owned()));
+    }
     let body = json!({ "exchange": "binance", "symbol": "BTCUSDT", "day": "2024-11-20" });
     let message = json!({ "messageId": "m0", "body": body.to_string() });
     let event = json!({ "Records": [message] });

@@ -1,7 +1,6 @@
 //! `repair` over moto's S3 and queue, a database and a scripted exchange's REST interface: lost
 //! events heal by one sweep, lost trades come back, and what cannot be filled says why.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -418,13 +417,4 @@ async fn an_object_that_cannot_be_read_is_not_made_a_dead_letter_again_and_again
     assert_eq!(world.repair(20).await.refolded, 1);
     // `fold` refuses messages that fail.
     world.drain().await;
-}
-
-#[test]
-fn places_are_named_by_variables() {
-    let set: BTreeMap<&str, &str> =
-        [("BINANCE_REST_URL", "http://one"), ("BYBIT_SPOT_REST_URL", "http://two")].into();
-    let places = repair::places(|name| set.get(name).map(|url| (*url).to_owned()));
-    let urls: Vec<_> = places.iter().map(|(name, it)| (*name, it.rest.as_str())).collect();
-    assert_eq!(urls, [("binance", "http://one"), ("bybit-spot", "http://two")]);
 }

@@ -72,7 +72,9 @@ async fn backfill_fills_in_the_day_that_a_message_names() {
     let day: Vec<_> = (0..300).map(|at| trade(100 + at, noon + at as i64 * SECOND)).collect();
     publish_binance(&server, "2024-11-20".parse().expect("a day"), &day);
     let mut environment = bucket.environment();
-    environment.push(("HISTORY_URL", server.url().to_owned()));
+    for place in ["BINANCE_REST_URL", "BINANCE_ARCHIVE_URL"] {
+        environment.push((place, server.url().to_owned()));
+    }
     let mut function = Function::start("backfill", &environment).await.expect("it starts");
     let event = example(include_str!("../events/backfill.json"));
     let failed = json!({ "batchItemFailures": [{ "itemIdentifier": "not-json" }] });

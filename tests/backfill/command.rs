@@ -15,7 +15,8 @@ const DAYS: [&str; 6] = ["--exchange", "binance", "--from", "2024-11-19", "--to"
 async fn run(bucket: &Bucket, server: &RestExchange, more: &[&str]) -> Output {
     let mut command = Command::new(tickfold());
     command.arg("backfill").args(DAYS).args(["--symbol", "BTCUSDT"]).args(more);
-    command.envs(bucket.environment()).env("HISTORY_URL", server.url());
+    command.envs(bucket.environment());
+    command.env("BINANCE_REST_URL", server.url()).env("BINANCE_ARCHIVE_URL", server.url());
     tokio::task::spawn_blocking(move || command.output().expect("it starts")).await.expect("ran")
 }
 

@@ -8,11 +8,12 @@ mod event;
 mod known;
 mod minute;
 
+use std::collections::BTreeMap;
+
 use aws_lambda_events::sqs::SqsBatchResponse;
 use chrono::Utc;
 use history::{History, Places};
 use lake::Lake;
-use market::Exchange;
 use tracing::{error, info};
 
 pub use day::{Report, Task, fill, filled};
@@ -22,8 +23,8 @@ pub use event::Event;
 #[derive(Debug, Clone)]
 pub struct App {
     pub lake: Lake,
-    /// Where all exchanges are asked, instead of where each one is.
-    pub url: Option<String>,
+    /// Where exchanges are asked; one that is not there at its public places.
+    pub places: BTreeMap<&'static str, Places>,
 }
 
 /// Fills in what each message names. The answer names the messages to deliver again.
@@ -44,7 +45,8 @@ pub async fn handle(app: &App, event: Event) -> SqsBatchResponse {
 
 async fn fill_one(app: &App, task: &Task) -> anyhow::Result<()> {
     check_past(task)?;
-    let history = history(task.exchange, app.url.as_deref())?;
+    let places = app.places.get(task.exchange.as_str()).cloned();
+    let history = History::new(task.exchange, places.unwrap_or_else(|| Places::of(task.exchange)))?;
     let report = fill(&app.lake, &history, task, false, &|| ()).await?;
     let Report { trades, minutes, trades_written, minutes_written, minutes_left, .. } = report;
     info!(
@@ -58,12 +60,6 @@ async fn fill_one(app: &App, task: &Task) -> anyhow::Result<()> {
          {minutes} minutes"
     );
     Ok(())
-}
-
-/// One exchange's past, where it is or at an address that stands in for it.
-pub fn history(exchange: Exchange, url: Option<&str>) -> anyhow::Result<History> {
-    let places = url.map_or_else(|| Places::of(exchange), Places::local);
-    Ok(History::new(exchange, places)?)
 }
 
 /// A day that goes on is not the exchange's last word.

@@ -1,7 +1,10 @@
 //! The `backfill` function's wiring: environment, clients, handler; nothing else.
 
+use std::collections::BTreeMap;
+
 use anyhow::Context;
 use backfill::{App, Event, handle};
+use history::Places;
 use lake::Lake;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
 
@@ -11,8 +14,9 @@ struct Config {
     bucket: String,
     /// `S3_PATH_STYLE`: `true` for S3 servers without a name per bucket; default `false`.
     path_style: bool,
-    /// `HISTORY_URL`: an address that answers as the exchanges do; default is theirs.
-    url: Option<String>,
+    /// `BINANCE_REST_URL`, `BINANCE_ARCHIVE_URL` and the like: where an exchange is asked instead of
+    /// at its public places.
+    places: BTreeMap<&'static str, Places>,
 }
 
 impl Config {
@@ -21,7 +25,7 @@ impl Config {
         Ok(Config {
             bucket: std::env::var("BUCKET").context("BUCKET is not set")?,
             path_style: path_style.parse().context("S3_PATH_STYLE is neither true nor false")?,
-            url: std::env::var("HISTORY_URL").ok(),
+            places: history::places(|name| std::env::var(name).ok()),
         })
     }
 }
@@ -31,7 +35,7 @@ async fn main() -> Result<(), Error> {
     tracing::init_default_subscriber();
     let config = Config::from_env()?;
     let client = lake::client_from_env(config.path_style).await;
-    let app = App { lake: Lake::new(client, config.bucket), url: config.url };
+    let app = App { lake: Lake::new(client, config.bucket), places: config.places };
     let handle =
         async |event: LambdaEvent<Event>| Ok::<_, Error>(handle(&app, event.payload).await);
     run(service_fn(handle)).await

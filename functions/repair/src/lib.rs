@@ -13,10 +13,7 @@ mod outside;
 mod plan;
 mod sweep;
 
-use std::collections::BTreeMap;
-
-use history::Places;
-use market::{Exchange, Minute, Time};
+use market::{Minute, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -70,17 +67,6 @@ pub async fn handle(app: &App, event: Value) -> anyhow::Result<Value> {
         }
         App::Inside(inside) => inside.answer(serde_json::from_value(event)?).await,
     }
-}
-
-/// Where exchanges are asked instead of at their public places, by variables such as
-/// `BINANCE_REST_URL`.
-pub fn places(variable: impl Fn(&str) -> Option<String>) -> BTreeMap<&'static str, Places> {
-    let place = |exchange: Exchange| {
-        let name = exchange.as_str().to_uppercase().replace('-', "_");
-        let rest = variable(&format!("{name}_REST_URL"))?;
-        Some((exchange.as_str(), Places { old: rest.clone(), rest, ..Places::of(exchange) }))
-    };
-    Exchange::ALL.into_iter().filter_map(place).collect()
 }
 
 /// The clock of this function's rim.

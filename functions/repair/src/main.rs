@@ -28,8 +28,7 @@ enum Config {
         queue_url: String,
         /// `S3_PATH_STYLE`: `true` for S3 servers without a name per bucket; default `false`.
         path_style: bool,
-        /// `BINANCE_REST_URL`, `BYBIT_SPOT_REST_URL`, ...: where an exchange is asked instead of at
-        /// its public place.
+        /// `BINANCE_REST_URL` and the like: where an exchange is asked instead of at its public place.
         places: BTreeMap<&'static str, Places>,
     },
     Inside {
@@ -55,7 +54,7 @@ impl Config {
                     path_style: path_style
                         .parse()
                         .context("S3_PATH_STYLE is neither true nor false")?,
-                    places: repair::places(set),
+                    places: history::places(set),
                 })
             }
             (Some(database_url), None) => {

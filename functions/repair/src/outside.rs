@@ -33,7 +33,7 @@ pub struct Outside {
     pub lake: Lake,
     /// Of `aggregate`.
     pub queue: Queue,
-    /// Where exchanges are asked that are not asked at their public places.
+    /// Where exchanges are asked; one that is not there at its public places.
     pub places: BTreeMap<&'static str, Places>,
     /// How long one call may ask exchanges.
     pub time: Duration,

@@ -7,9 +7,10 @@ use std::process::ExitCode;
 use anyhow::Context;
 use history::{History, Places};
 use market::time::MINUTES_PER_DAY;
-use market::{Bar, Exchange, Minute, Symbol, Time, audit};
+use market::{Bar, Exchange, Minute, Symbol, audit};
 use store::{Access, Range, Store, StoredAudit};
 
+use crate::clock::now;
 use crate::progress::Progress;
 use crate::span::Span;
 
@@ -44,9 +45,6 @@ pub struct Arguments {
     symbol: Symbol,
     #[command(flatten)]
     span: Span,
-    /// Base of the addresses of the exchange's REST interface [default: its public one]
-    #[arg(long, value_name = "URL")]
-    url: Option<String>,
     /// `postgres://user@host/db`, `mysql://user@host/db` or `sqlite:///path/to/file.db`
     #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
     database_url: String,
@@ -94,8 +92,7 @@ struct Tally {
 
 async fn run(arguments: &Arguments, progress: &Progress) -> anyhow::Result<Tally> {
     let store = Store::connect_with(&arguments.database_url, 1, &Access::from_env()?)?;
-    let places = arguments.url.as_deref().map(Places::local);
-    let places = places.unwrap_or_else(|| Places::of(arguments.exchange));
+    let places = Places::named(arguments.exchange, |name| std::env::var(name).ok());
     let history = History::new(arguments.exchange, places)?;
     let Span { mut from, to } = arguments.span;
     progress.begin(to.since(from));
@@ -139,7 +136,7 @@ async fn one_day(
     let bars: Vec<Bar> = store.bars(&range).await?.into_iter().map(|row| row.bar).collect();
     let found = audit(exchange, &bars, &candles);
     let (exchange, symbol) = (range.exchange, range.symbol);
-    Ok(StoredAudit { exchange, symbol, from, to, audited_at: now(), found })
+    Ok(StoredAudit { exchange, symbol, from, to, audited_at: now()?, found })
 }
 
 fn tell(audit: &StoredAudit) -> io::Result<()> {
@@ -156,9 +153,4 @@ fn tell(audit: &StoredAudit) -> io::Result<()> {
         writeln!(out, "{minute}: missing there")?;
     }
     Ok(())
-}
-
-fn now() -> Time {
-    let micros = chrono::Utc::now().timestamp_micros();
-    Time::from_micros(micros).expect("the clock of this machine is between 2009 and 2100")
 }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use backfill::{Report, Task, check_past, fill, filled};
 use futures_util::stream::{self, StreamExt};
-use history::History;
+use history::{History, Places};
 use lake::Lake;
 use market::{Day, Exchange, Symbol};
 
@@ -71,9 +71,6 @@ pub struct Arguments {
     #[arg(long, value_name = "BOOL", env = "S3_PATH_STYLE", default_value_t = false)]
     #[arg(action = clap::ArgAction::Set)]
     s3_path_style: bool,
-    /// An address that answers as the exchange does
-    #[arg(long, value_name = "URL", env = "HISTORY_URL", hide = true)]
-    url: Option<String>,
 }
 
 pub fn main(arguments: &Arguments) -> ExitCode {
@@ -95,7 +92,8 @@ pub fn main(arguments: &Arguments) -> ExitCode {
 /// The number of days that failed.
 async fn run(arguments: &Arguments) -> anyhow::Result<usize> {
     let tasks = tasks(arguments)?;
-    let history = backfill::history(arguments.exchange, arguments.url.as_deref())?;
+    let places = Places::named(arguments.exchange, |name| std::env::var(name).ok());
+    let history = History::new(arguments.exchange, places)?;
     let client = lake::client_from_env(arguments.s3_path_style).await;
     let lake = Lake::new(client, arguments.bucket.clone());
     let progress = Progress::hidden();

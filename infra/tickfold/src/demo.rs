@@ -6,11 +6,9 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
-use chrono::Utc;
-use market::Time;
 use tracing_subscriber::EnvFilter;
 
+use crate::clock::now;
 use crate::http;
 use crate::signals::stop_on_signals;
 use folder::{Folder, Memory};
@@ -113,9 +111,4 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     // A part that failed is the reason of whatever failed with it.
     pipeline.stop().await.and(outcome.unwrap_or(Ok(())))
-}
-
-fn now() -> anyhow::Result<Time> {
-    let micros = Utc::now().timestamp_micros();
-    Time::from_micros(micros).context("this machine's clock is wrong")
 }

@@ -4,10 +4,11 @@
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::ValueEnum;
 use market::{Bar, ExchangeName, Minute, Symbol, Time};
 use store::{Access, KnownGap, Outcome, Range, Series, Store};
+
+use crate::clock::now;
 
 /// Rows with gaps that are read at a time.
 const ROWS_AT_ONCE: u32 = 1_000;
@@ -87,8 +88,10 @@ pub fn main(arguments: &Arguments) -> ExitCode {
 
 async fn find(arguments: &Arguments) -> anyhow::Result<Vec<KnownGap>> {
     let store = Store::connect_with(&arguments.database_url, 1, &Access::from_env()?)?;
-    let now = Time::from_micros(chrono::Utc::now().timestamp_micros());
-    let to = arguments.to.or(now.ok()).context("the clock is not between 2009 and 2100")?;
+    let to = match arguments.to {
+        Some(to) => to,
+        None => now()?,
+    };
     let from = arguments.from.map_or(to.minute().plus(-DEFAULT_MINUTES), Time::minute);
     let mut gaps = Vec::new();
     for Series { exchange, symbol } in store.series::<Bar>().await? {

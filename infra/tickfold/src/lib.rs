@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod backfill;
+mod clock;
 mod deliver;
 pub mod demo;
 pub mod doctor;

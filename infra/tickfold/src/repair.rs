@@ -5,11 +5,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use lake::Lake;
-use market::{Minute, Time};
+use market::Minute;
 use repair::{Event, Inside, Outside, Queue, Repaired, Rows};
 use store::{Access, Store};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
+
+use crate::clock::now;
 
 const LOG: &str = "warn,repair=info";
 const CONNECTIONS: u32 = 1;
@@ -78,7 +80,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<Repaired> {
     let lake = Lake::new(client, &arguments.bucket);
     let outside = outside(store, lake, &arguments.queue_url).await;
     let event = Event { minutes: None, from: arguments.from, to: arguments.to };
-    outside.repair(&event, now()).await
+    outside.repair(&event, now()?).await
 }
 
 /// Both halves.
@@ -87,7 +89,7 @@ pub(crate) async fn outside(store: Store, lake: Lake, queue_url: &str) -> Outsid
         rows: Rows::Here(Inside { store }),
         lake,
         queue: Queue::from_env(queue_url).await,
-        places: repair::places(|name| std::env::var(name).ok()),
+        places: history::places(|name| std::env::var(name).ok()),
         time: TIME,
     }
 }
@@ -95,15 +97,10 @@ pub(crate) async fn outside(store: Store, lake: Lake, queue_url: &str) -> Outsid
 /// Repairs every five minutes until it is stopped. What fails the next turn tries again.
 pub(crate) async fn run_always(outside: Outside, stop: CancellationToken) -> anyhow::Result<()> {
     while stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_some() {
-        let repaired = stop.run_until_cancelled(outside.repair(&Event::default(), now())).await;
+        let repaired = stop.run_until_cancelled(outside.repair(&Event::default(), now()?)).await;
         if let Some(Err(error)) = repaired {
             tracing::warn!("repair, again in {} s: {error:#}", EVERY.as_secs());
         }
     }
     Ok(())
-}
-
-fn now() -> Time {
-    let micros = chrono::Utc::now().timestamp_micros();
-    Time::from_micros(micros).expect("the clock of this machine is between 2009 and 2100")
 }

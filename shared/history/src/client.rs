@@ -16,7 +16,7 @@ use crate::limits::{
     ANSWER_BYTES, ANSWER_TIMEOUT, ATTEMPTS, BAN, CONNECT_TIMEOUT, FILE_BYTES, FILE_TIMEOUT,
     FIRST_PAUSE, MAX_WAIT,
 };
-use crate::{Places, limits};
+use crate::{Places, limits, on_this_machine};
 
 /// Binance tells milliseconds unless it is asked, as the sockets are, for microseconds.
 const TIME_UNIT: (&str, &str) = ("X-MBX-TIME-UNIT", "MICROSECOND");
@@ -54,9 +54,7 @@ impl Client {
         let http = reqwest::Client::builder().user_agent(USER_AGENT);
         let http = http.connect_timeout(CONNECT_TIMEOUT).timeout(ANSWER_TIMEOUT);
         // What is on this machine, no proxy has to do with.
-        let local = ["http://127.0.0.1", "http://localhost"];
-        let local = local.iter().any(|host| places.rest.starts_with(host));
-        let http = if local { http.no_proxy() } else { http };
+        let http = if on_this_machine(&places.rest) { http.no_proxy() } else { http };
         Ok(Client {
             http: http.build().map_err(HistoryError::Client)?,
             exchange,

@@ -12,6 +12,7 @@ mod error;
 mod limits;
 mod walk;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use market::{Candle, Day, Exchange, Minute, Symbol, Time};
@@ -48,12 +49,39 @@ impl Places {
         }
     }
 
+    /// Its public places, but where variables such as `BINANCE_REST_URL` or `BYBIT_SPOT_ARCHIVE_URL`
+    /// name others. Whoever answers there is left as much time, unless he is on this machine.
+    pub fn named(exchange: Exchange, variable: impl Fn(&str) -> Option<String>) -> Places {
+        let name = exchange.as_str().to_uppercase().replace('-', "_");
+        let mut places = Places::of(exchange);
+        if let Some(rest) = variable(&format!("{name}_REST_URL")) {
+            (places.old, places.rest) = (rest.clone(), rest);
+        }
+        if let Some(archive) = variable(&format!("{name}_ARCHIVE_URL")) {
+            places.archive = archive;
+        }
+        if on_this_machine(&places.rest) {
+            let Places { pause, pace, .. } = Places::local("");
+            (places.pause, places.pace) = (pause, pace);
+        }
+        places
+    }
+
     /// All of it at one address, and without waiting: for an exchange on this machine.
     pub fn local(url: &str) -> Places {
         let (pause, pace) = (Duration::from_millis(1), Some(Duration::ZERO));
         let url = url.to_owned();
         Places { rest: url.clone(), old: url.clone(), archive: url, pause, pace }
     }
+}
+
+/// [`Places::named`] of every exchange, by its name.
+pub fn places(variable: impl Fn(&str) -> Option<String>) -> BTreeMap<&'static str, Places> {
+    Exchange::ALL.into_iter().map(|it| (it.as_str(), Places::named(it, &variable))).collect()
+}
+
+fn on_this_machine(url: &str) -> bool {
+    ["http://127.0.0.1", "http://localhost"].iter().any(|host| url.starts_with(host))
 }
 
 /// One exchange's past. Clones share its limits: whoever asks the same exchange clones it.
@@ -126,5 +154,22 @@ mod tests {
         send(history.trades_of_day(symbol, day));
         let mut pages = history.trades_between(symbol, minute.start(), minute.end());
         send(pages.next());
+    }
+
+    #[test]
+    fn places_are_named_by_variables() {
+        let places = places(|name| match name {
+            "BINANCE_REST_URL" => Some("http://127.0.0.1:1".to_owned()),
+            "BYBIT_SPOT_ARCHIVE_URL" => Some("https://mirror".to_owned()),
+            _ => None,
+        });
+        let here = &places["binance"];
+        assert_eq!((&*here.rest, &*here.old), ("http://127.0.0.1:1", "http://127.0.0.1:1"));
+        assert_eq!(here.pace, Some(Duration::ZERO));
+        assert_eq!(here.archive, Places::of(Exchange::Binance).archive);
+        let elsewhere = Places::of(Exchange::BybitSpot);
+        let elsewhere = Places { archive: "https://mirror".to_owned(), ..elsewhere };
+        assert_eq!(places["bybit-spot"], elsewhere, "it is waited for as the exchange is");
+        assert_eq!(places["kraken"], Places::of(Exchange::Kraken));
     }
 }

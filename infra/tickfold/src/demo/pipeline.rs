@@ -24,9 +24,9 @@ use super::broker::{self, Broker};
 use super::folder::{Folder, Mode};
 use super::history;
 use super::notifications::{self, Notifications};
-use super::now;
 use super::s3::S3Server;
 use super::source::{self, Listing, Source};
+use crate::clock::now;
 use crate::http;
 
 const BUCKET: &str = "tickfold-demo";
