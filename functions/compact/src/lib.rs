@@ -14,6 +14,7 @@ use std::collections::BTreeSet;
 
 use anyhow::bail;
 use lake::{DayKey, Kind, Lake};
+use market::gap::GRACE_MINUTES;
 use market::time::MINUTES_PER_DAY;
 use market::{ExchangeName, Minute, Time};
 use serde::{Deserialize, Serialize};
@@ -26,8 +27,6 @@ pub use receipt::Receipt;
 /// Days that are looked at when the event names none: what came late, from a repair or a redriven
 /// message, is in the files within a day. A day that nothing has come to costs a listing.
 const DAYS: i64 = 7;
-/// How long after its end a day's trades may still be on their way, in minutes: as for a row.
-const GRACE_MINUTES: i64 = 5;
 
 /// What the function works with, built once.
 #[derive(Debug, Clone)]

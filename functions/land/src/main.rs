@@ -1,33 +1,16 @@
 //! The `land` function's wiring: environment, clients, handler; nothing else.
+//!
+//! Its environment is the bucket's (`lake::Lake::from_env`).
 
-use anyhow::Context;
 use lake::Lake;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
 use land::{Event, handle};
 
-/// The environment.
-struct Config {
-    /// `BUCKET`: the bucket of lines.
-    bucket: String,
-    /// `S3_PATH_STYLE`: `true` for S3 servers without a name per bucket; default `false`.
-    path_style: bool,
-}
-
-impl Config {
-    fn from_env() -> anyhow::Result<Config> {
-        let path_style = std::env::var("S3_PATH_STYLE").unwrap_or_else(|_| "false".into());
-        Ok(Config {
-            bucket: std::env::var("BUCKET").context("BUCKET is not set")?,
-            path_style: path_style.parse().context("S3_PATH_STYLE is neither true nor false")?,
-        })
-    }
-}
-
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     tracing::init_default_subscriber();
-    let config = Config::from_env()?;
-    let lake = Lake::new(lake::client_from_env(config.path_style).await, config.bucket);
+    // A program that ends prints its error's `Debug`: of text, that is the text.
+    let lake = Lake::from_env().await.map_err(|why| why.to_string())?;
     let handle = async |event: LambdaEvent<Event>| {
         handle(&lake, event.payload).await.map_err(|error| Error::from(format!("{error:#}")))
     };

@@ -17,17 +17,14 @@ const CONNECTIONS: u32 = 1;
 /// Of the function's five minutes: what is fetched by then has to be written.
 const TIME: Duration = Duration::from_secs(200);
 
-/// The environment: of one half or of the other.
+/// The environment: of one half or of the other. The one outside has the bucket's as well
+/// (`lake::Lake::from_env`).
 enum Config {
     Outside {
         /// `REPAIR_FUNCTION`: the same program inside the database's network.
         function: String,
-        /// `BUCKET`: the bucket of lines.
-        bucket: String,
         /// `QUEUE_URL`: the queue of `aggregate`.
         queue_url: String,
-        /// `S3_PATH_STYLE`: `true` for S3 servers without a name per bucket; default `false`.
-        path_style: bool,
         /// `BINANCE_REST_URL` and the like: where an exchange is asked instead of at its public place.
         places: BTreeMap<&'static str, Places>,
     },
@@ -44,19 +41,11 @@ impl Config {
     fn from_env() -> anyhow::Result<Config> {
         let set = |name: &str| std::env::var(name).ok();
         match (set("DATABASE_URL"), set("REPAIR_FUNCTION")) {
-            (None, Some(function)) => {
-                let required = |name| set(name).with_context(|| format!("{name} is not set"));
-                let path_style = set("S3_PATH_STYLE").unwrap_or_else(|| "false".into());
-                Ok(Config::Outside {
-                    function,
-                    bucket: required("BUCKET")?,
-                    queue_url: required("QUEUE_URL")?,
-                    path_style: path_style
-                        .parse()
-                        .context("S3_PATH_STYLE is neither true nor false")?,
-                    places: history::places(set),
-                })
-            }
+            (None, Some(function)) => Ok(Config::Outside {
+                function,
+                queue_url: set("QUEUE_URL").context("QUEUE_URL is not set")?,
+                places: history::places(set),
+            }),
             (Some(database_url), None) => {
                 Ok(Config::Inside { database_url, database_access: Access::from_env()? })
             }
@@ -69,11 +58,12 @@ impl Config {
 async fn main() -> Result<(), Error> {
     tracing::init_default_subscriber();
     let app = match Config::from_env()? {
-        Config::Outside { function, bucket, queue_url, path_style, places } => {
+        Config::Outside { function, queue_url, places } => {
             let config = invoke::config_from_env().await;
             App::Outside(Box::new(Outside {
                 rows: Rows::There(Function::new(&config, function)),
-                lake: Lake::new(lake::client_from_env(path_style).await, bucket),
+                // A program that ends prints its error's `Debug`: of text, that is the text.
+                lake: Lake::from_env().await.map_err(|why| why.to_string())?,
                 queue: Queue::from_env(queue_url).await,
                 places,
                 time: TIME,
@@ -81,7 +71,6 @@ async fn main() -> Result<(), Error> {
         }
         Config::Inside { database_url, database_access } => {
             let store = Store::connect_with(&database_url, CONNECTIONS, &database_access);
-            // A program that ends prints its error's `Debug`: of text, that is the text.
             let store = store.map_err(|error| Error::from(error.to_string()))?;
             App::Inside(Inside { store })
         }

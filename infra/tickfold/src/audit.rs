@@ -66,14 +66,13 @@ pub fn main(arguments: &Arguments) -> ExitCode {
     progress.clear();
     match done {
         Ok(tally) => {
-            let Tally { compared, equal, empty, missing } = tally;
+            let Tally { compared, equal, empty, missing, disagrees } = tally;
             let different = compared - equal;
             eprintln!(
                 "{compared} minutes compared, {equal} equal, {different} different, {missing} \
                  missing on one side, {empty} without a trade"
             );
-            let agrees = different == 0 && missing == 0;
-            if agrees { ExitCode::SUCCESS } else { ExitCode::from(DIFFERENT) }
+            if disagrees { ExitCode::from(DIFFERENT) } else { ExitCode::SUCCESS }
         }
         Err(error) => {
             eprintln!("tickfold audit: {error:#}");
@@ -88,6 +87,7 @@ struct Tally {
     equal: u64,
     empty: u64,
     missing: u64,
+    disagrees: bool,
 }
 
 async fn run(arguments: &Arguments, progress: &Progress) -> anyhow::Result<Tally> {
@@ -106,6 +106,7 @@ async fn run(arguments: &Arguments, progress: &Progress) -> anyhow::Result<Tally
         tally.equal += audit.found.equal;
         tally.empty += audit.found.empty;
         tally.missing += audit.found.missing_here_count + audit.found.missing_there_count;
+        tally.disagrees |= !audit.found.agrees();
         progress.advance(end.since(from));
         from = end;
     }

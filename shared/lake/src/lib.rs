@@ -16,5 +16,5 @@ mod sweep;
 pub use key::{Area, DayKey, Kind, MinutePrefix, ObjectKey};
 pub use lines::{Limits, Line, Refusal, Unreadable};
 pub use quarantine::DeadLine;
-pub use s3::{Lake, LakeError, MinuteRead, client_from_env};
+pub use s3::{EnvError, Lake, LakeError, MinuteRead, client_from_env};
 pub use sweep::ObjectCounts;

@@ -58,6 +58,15 @@ pub struct Lake {
     limits: Limits,
 }
 
+/// What the environment lacks, or has wrong, of a bucket.
+#[derive(Debug, thiserror::Error)]
+pub enum EnvError {
+    #[error("BUCKET is not set")]
+    Bucket,
+    #[error("S3_PATH_STYLE is neither true nor false")]
+    PathStyle,
+}
+
 /// The client that the environment describes, as the AWS SDK reads it (`AWS_REGION`,
 /// `AWS_ENDPOINT_URL_S3`, ...). `path_style` is for servers without a name per bucket.
 pub async fn client_from_env(path_style: bool) -> Client {
@@ -70,6 +79,15 @@ pub async fn client_from_env(path_style: bool) -> Client {
 }
 
 impl Lake {
+    /// The bucket `BUCKET` at the server that the environment describes: that of [`client_from_env`],
+    /// and `S3_PATH_STYLE`, `true` or, by default, `false`.
+    pub async fn from_env() -> Result<Lake, EnvError> {
+        let bucket = std::env::var("BUCKET").map_err(|_| EnvError::Bucket)?;
+        let path_style = std::env::var("S3_PATH_STYLE").unwrap_or_else(|_| "false".to_owned());
+        let path_style = path_style.parse().map_err(|_| EnvError::PathStyle)?;
+        Ok(Lake::new(client_from_env(path_style).await, bucket))
+    }
+
     pub fn new(client: Client, bucket: impl Into<String>) -> Lake {
         Lake { client, bucket: bucket.into(), limits: Limits::DEFAULT }
     }

@@ -92,7 +92,6 @@ fn price_decimals(candles: &[Candle]) -> u32 {
 }
 
 fn differences(exchange: Exchange, bar: &Bar, candle: &Candle, decimals: u32) -> Vec<Difference> {
-    let count = |count: u64| Decimal::from(u32::try_from(count).unwrap_or(u32::MAX));
     let (base, quote) = (bar.base_volume(), bar.quote_volume());
     let vwap = quote.zip(base).and_then(|(quote, base)| quote.checked_div_cut(base, decimals));
     let base = match exchange {
@@ -106,7 +105,11 @@ fn differences(exchange: Exchange, bar: &Bar, candle: &Candle, decimals: u32) ->
         ("close", Some(bar.close), Some(candle.close)),
         ("base_volume", base, Some(candle.base_volume)),
         ("quote_volume", quote, candle.quote_volume),
-        ("trade_count", Some(count(bar.trade_count)), candle.trade_count.map(count)),
+        (
+            "trade_count",
+            Some(Decimal::from(bar.trade_count)),
+            candle.trade_count.map(Decimal::from),
+        ),
         ("buy_base_volume", Some(bar.buy_base_volume), candle.buy_base_volume),
         ("buy_quote_volume", Some(bar.buy_quote_volume), candle.buy_quote_volume),
         ("vwap", vwap, candle.vwap),

@@ -201,8 +201,9 @@ impl fmt::Display for Decimal {
     }
 }
 
-impl From<u32> for Decimal {
-    fn from(number: u32) -> Decimal {
+/// The largest has 38 digits with its decimals, and so fits.
+impl From<u64> for Decimal {
+    fn from(number: u64) -> Decimal {
         Decimal(i128::from(number) * ONE as i128)
     }
 }

@@ -11,7 +11,7 @@ use crate::time::{Minute, Time};
 use crate::trade::{ExchangeName, Symbol};
 
 /// How long after its end a minute's trades may still be on their way.
-const GRACE_MINUTES: i64 = 5;
+pub const GRACE_MINUTES: i64 = 5;
 
 /// The grace is over: only a repair still changes the row.
 pub fn is_final(minute: Minute, now: Time) -> bool {

@@ -3,7 +3,7 @@
 use market::{Audit, ExchangeName, Minute, Symbol, Time};
 use serde::{Deserialize, Serialize};
 
-use crate::{Pool, Range, Store, StoreError, on, read_all, sql};
+use crate::{Pool, Range, Store, StoreError, on, sql};
 
 /// One span of one symbol.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,16 +40,6 @@ impl Store {
 
     /// Audits of a symbol that begin within a range, in order of time.
     pub async fn audits(&self, range: &Range) -> Result<Vec<StoredAudit>, StoreError> {
-        let audits: Vec<String> = on!(self, |mut connection, sql| {
-            sqlx::query_scalar(sql.audits)
-                .bind(range.exchange.as_str())
-                .bind(range.symbol.as_str())
-                .bind(range.from.to_string())
-                .bind(range.to.to_string())
-                .bind(i64::from(range.limit))
-                .fetch_all(&mut *connection)
-                .await?
-        });
-        read_all(&audits)
+        self.select(|sql| sql.audits, range).await
     }
 }

@@ -76,17 +76,7 @@ impl Store {
     /// The gaps at rows of a range, inside of each or between it and the row before; `range.limit`
     /// counts the rows.
     pub async fn gaps(&self, range: &Range) -> Result<Gaps, StoreError> {
-        let rows: Vec<String> = on!(self, |mut connection, sql| {
-            sqlx::query_scalar(sql.gaps)
-                .bind(range.exchange.as_str())
-                .bind(range.symbol.as_str())
-                .bind(range.from.to_string())
-                .bind(range.to.to_string())
-                .bind(i64::from(range.limit))
-                .fetch_all(&mut *connection)
-                .await?
-        });
-        let rows: Vec<Found> = read_all(&rows)?;
+        let rows: Vec<Found> = self.select(|sql| sql.gaps, range).await?;
         let whole = rows.len() < range.limit as usize;
         let next = rows.last().filter(|_| !whole).map(|row| row.minute.plus(1));
         let (exchange, symbol) = (&range.exchange, &range.symbol);
@@ -106,17 +96,7 @@ impl Store {
 
     /// What was tried to fill gaps that were found at rows of a range, whatever came of it.
     pub async fn repairs(&self, range: &Range) -> Result<Vec<Repair>, StoreError> {
-        let rows: Vec<String> = on!(self, |mut connection, sql| {
-            sqlx::query_scalar(sql.repairs)
-                .bind(range.exchange.as_str())
-                .bind(range.symbol.as_str())
-                .bind(range.from.to_string())
-                .bind(range.to.to_string())
-                .bind(i64::from(range.limit))
-                .fetch_all(&mut *connection)
-                .await?
-        });
-        read_all(&rows)
+        self.select(|sql| sql.repairs, range).await
     }
 
     /// Keeps what was tried; what is stored of a later attempt stays.

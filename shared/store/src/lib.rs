@@ -281,8 +281,17 @@ impl Store {
     }
 
     pub async fn rows<R: Row>(&self, range: &Range) -> Result<Vec<Stored<R>>, StoreError> {
+        self.select(|sql| sql.rows(R::TABLE).range, range).await
+    }
+
+    /// What a statement selects of a range.
+    async fn select<T: DeserializeOwned>(
+        &self,
+        statement: impl Fn(&sql::Sql) -> &'static str,
+        range: &Range,
+    ) -> Result<Vec<T>, StoreError> {
         let rows: Vec<String> = on!(self, |mut connection, sql| {
-            sqlx::query_scalar(sql.rows(R::TABLE).range)
+            sqlx::query_scalar(statement(sql))
                 .bind(range.exchange.as_str())
                 .bind(range.symbol.as_str())
                 .bind(range.from.to_string())

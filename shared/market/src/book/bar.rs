@@ -66,7 +66,7 @@ impl BookBar {
     /// The time-weighted average of the spread, rounded half to even at 18 decimals.
     pub fn spread(&self) -> Option<Decimal> {
         let second = Decimal::from(1_000_000);
-        let micros = Decimal::from(u32::try_from(self.quoted_micros).ok()?);
+        let micros = Decimal::from(self.quoted_micros);
         self.spread_seconds.checked_mul_div_rounded(second, micros, crate::decimal::DECIMALS)
     }
 

@@ -272,9 +272,8 @@ proptest! {
         }
         let view = live.view(at(now));
         prop_assert_eq!(view.spread_15s_micros, all * 1_000);
-        let whole = |units: u64| Decimal::from(u32::try_from(units).expect("small"));
-        let expected =
-            whole(sum.cast_unsigned()).checked_mul_div_rounded(Decimal::from(1), whole(all), 18);
+        let (sum, all) = (Decimal::from(sum.cast_unsigned()), Decimal::from(all));
+        let expected = sum.checked_mul_div_rounded(Decimal::from(1), all, 18);
         prop_assert_eq!(view.spread_15s, expected);
     }
 }

@@ -41,7 +41,7 @@ impl Window {
     }
 
     /// The average by time of the value divided by `parts`, and how much time it is of.
-    pub(super) fn by_time(&self, now: Time, parts: u32) -> (Option<Decimal>, u64) {
+    pub(super) fn by_time(&self, now: Time, parts: u64) -> (Option<Decimal>, u64) {
         let (mut sum, mut all) = (Some(Decimal::ZERO), 0);
         for (at, step) in self.steps.iter().enumerate() {
             let until = self.steps.get(at + 1).map_or(now, |next| next.from.min(now));
@@ -54,11 +54,8 @@ impl Window {
                 sum = sum.zip(more).and_then(|(sum, more)| sum.checked_add(more));
             }
         }
-        let weight = u32::try_from(all).ok().and_then(|micros| micros.checked_mul(parts));
-        let mean = sum.zip(weight).and_then(|(sum, weight)| {
-            let (factor, weight) = (Decimal::from(1_000_000), Decimal::from(weight));
-            sum.checked_mul_div_rounded(factor, weight, DECIMALS)
-        });
+        let (factor, weight) = (Decimal::from(1_000_000), Decimal::from(all * parts));
+        let mean = sum.and_then(|sum| sum.checked_mul_div_rounded(factor, weight, DECIMALS));
         (mean, all)
     }
 
@@ -69,7 +66,7 @@ impl Window {
         let count = values().count() as u32;
         let sum = values().try_fold(Decimal::ZERO, Decimal::checked_add);
         let mean = sum.and_then(|sum| {
-            sum.checked_mul_div_rounded(Decimal::from(1), Decimal::from(count), DECIMALS)
+            sum.checked_mul_div_rounded(Decimal::from(1), Decimal::from(u64::from(count)), DECIMALS)
         });
         (mean, count)
     }
