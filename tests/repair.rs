@@ -4,11 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::market::{Bar, BookBar, Exchange, Ids, Minute, Source, Trade};
 use aggregate::App;
 use history::Places;
 use lake::{Kind, Lake, MinutePrefix};
-use market::trade::fill;
-use market::{Bar, BookBar, Exchange, Ids, Minute, Side, Source, Trade};
 use repair::{Event, Inside, Outside, Repaired, Rows};
 use serde_json::Value;
 use store::{KnownGap, Outcome, Range, Store};
@@ -20,42 +19,13 @@ use tests::queue::Queue;
 use tests::rest::{Fault, RestExchange};
 use tests::trades::{MINUTE, NOON, SECOND, lines, name, symbol, time, trades};
 
+use self::market::{PER_SECOND, instrument, market};
+
+#[path = "repair/market.rs"]
+mod market;
+
 const PAGED: [Exchange; 4] =
     [Exchange::Binance, Exchange::Deribit, Exchange::Coinbase, Exchange::Kraken];
-/// Of history: a page has a thousand.
-const PER_SECOND: u64 = 15;
-const MINUTES: i64 = 6;
-
-fn instrument(exchange: Exchange) -> &'static str {
-    match exchange {
-        Exchange::Binance | Exchange::Bybit | Exchange::BybitSpot => "BTCUSDT",
-        Exchange::Deribit => "BTC_USDC-PERPETUAL",
-        Exchange::Coinbase | Exchange::Kraken => "BTC-USD",
-    }
-}
-
-/// Trades from noon on; Binance's are aggregates of one to three fills.
-fn market(exchange: Exchange, source: Source) -> Vec<Trade> {
-    let mut id = 5_000;
-    let trade = |at: u64| {
-        let fills = if exchange == Exchange::Binance { 1 + at % 3 } else { 1 };
-        let ids = Ids::range(id, id + fills - 1).expect("ids");
-        id += fills;
-        let micros = NOON + at as i64 * SECOND / PER_SECOND as i64 / 1_000 * 1_000;
-        Trade {
-            exchange: exchange.name(),
-            symbol: symbol(instrument(exchange)),
-            time: time(micros),
-            side: if at.is_multiple_of(3) { Side::Sell } else { Side::Buy },
-            fill: fill(&format!("{}.50", 43_000 + at % 17), "0.00123000").expect("a fill"),
-            ids,
-            received: time(micros),
-            source,
-            marks: Default::default(),
-        }
-    };
-    (0..MINUTES as u64 * 60 * PER_SECOND).map(trade).collect()
-}
 
 /// Everything but ingest: what it would have written the tests write.
 struct World {
@@ -155,7 +125,7 @@ fn comparable(bar: Bar) -> Bar {
 }
 
 fn folded(trades: Vec<Trade>) -> Vec<Bar> {
-    market::fold(trades).expect("small sums").into_iter().map(comparable).collect()
+    ::market::fold(trades).expect("small sums").into_iter().map(comparable).collect()
 }
 
 /// Without those of 90 seconds.
