@@ -8,6 +8,7 @@ locals {
   container_log = { for name, group in aws_cloudwatch_log_group.containers : name => group.name }
   logs = {
     aggregate = module.aggregate.log_group
+    audit     = module.audit.log_group
     repair    = module.repair.log_group
     ingest    = local.container_log.ingest
     carrier   = local.vector ? local.container_log.vector : one(module.land[*].log_group)
@@ -43,6 +44,15 @@ locals {
       value     = "$.fields.unfillable"
       statistic = "Maximum"
       means     = "Gaps of the last three days are given up: their exchange has not told their trades."
+    }
+    # What is known to be missing, and what nobody had noticed: a symbol that fell silent, a sum that
+    # is wrong.
+    different = {
+      log       = "audit"
+      pattern   = "{ $.fields.figures = \"audited\" && $.fields.disagreeing > 0 }"
+      value     = "$.fields.disagreeing"
+      statistic = "Maximum"
+      means     = "Rows differ from the exchange's own candles."
     }
     quarantined = {
       log       = "aggregate"

@@ -53,7 +53,7 @@ module "backfill" {
   timeout     = local.backfill.timeout
   environment = { BUCKET = aws_s3_bucket.trades.id }
   # Nothing waits for it: what failed comes again, and what was given up alarms.
-  alarmed = false
+  alarms = []
 
   # It adds objects, and can take none away; rows it does not know.
   statements = {

@@ -9,6 +9,7 @@ module "compact" {
   memory = var.compact_memory
   # The longest that Lambda lets anything run: what is not done by then, the next call does.
   timeout     = 900
+  alarms      = ["errors"]
   environment = { BUCKET = aws_s3_bucket.trades.id }
 
   # It reads lines and never writes any: a file can be made again, a line cannot.

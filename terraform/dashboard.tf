@@ -1,7 +1,7 @@
 # One page of what the alarms watch, and of the work that is done.
 
 locals {
-  function_names = concat([module.aggregate.name, module.query.name, module.backfill.name, module.compact.name], module.land[*].name)
+  function_names = concat([module.aggregate.name, module.query.name, module.repair.name, module.audit.name, module.backfill.name, module.compact.name], module.land[*].name)
 
   # A metric, and what it is of; a figure of alarms.tf is of the whole stack.
   charts = [
@@ -11,9 +11,9 @@ locals {
       metrics = [for name in ["freshness"] : [local.name, name] if contains(keys(local.promises), name)]
     },
     {
-      title   = "Missing, quarantined, dead"
+      title   = "Missing, given up, different, quarantined, dead"
       stat    = "Maximum"
-      metrics = [for name in ["missing", "quarantined", "dead"] : [local.name, name] if contains(keys(local.promises), name)]
+      metrics = [for name in ["missing", "unfillable", "different", "quarantined", "dead"] : [local.name, name] if contains(keys(local.promises), name)]
     },
     {
       title   = "ingest: skipped, unreadable, refused, books, stalled, undelivered"

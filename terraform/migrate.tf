@@ -17,7 +17,7 @@ module "migrate_database" {
   timeout = local.migrate_timeout.inside
   network = local.inside
   layers  = [aws_lambda_layer_version.certificates.arn]
-  alarmed = false
+  alarms  = []
 
   # Who logs in, and with which password, comes with the call.
   environment = {

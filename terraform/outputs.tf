@@ -47,6 +47,7 @@ output "functions" {
   value = merge(
     {
       aggregate = module.aggregate.name
+      audit     = module.audit.name
       backfill  = module.backfill.name
       compact   = module.compact.name
       migrate   = module.migrate.name

@@ -24,7 +24,7 @@ module "repair_database" {
   timeout     = local.repair.timeout.inside
   network     = local.inside
   layers      = [aws_lambda_layer_version.certificates.arn]
-  alarmed     = false
+  alarms      = []
   environment = local.database_environment["tickfold_writer"]
 
   statements = {
@@ -42,6 +42,7 @@ module "repair" {
   common  = local.function
   memory  = 512
   timeout = local.repair.timeout.outside
+  alarms  = ["errors"]
 
   environment = {
     REPAIR_FUNCTION = module.repair_database.name

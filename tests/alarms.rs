@@ -6,6 +6,8 @@ use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
 
+use axum::Router;
+use axum::routing::get;
 use lake::MinutePrefix;
 use market::{Bar, Minute};
 use serde_json::{Value as Json, json};
@@ -232,6 +234,42 @@ async fn repair_logs_what_its_alarm_reads() {
     let figures = figures(&stacks[0]);
     let log = function.log();
     assert_eq!(values(&figures, "unfillable", &log), [1.0], "{log}");
+}
+
+#[tokio::test]
+async fn audit_logs_what_its_alarm_reads() {
+    let Some(stacks) = stacks("audit's figures") else { return };
+    let database = Database::postgres().await;
+    let yesterday = chrono::Utc::now().timestamp_micros() / MINUTE * MINUTE - 24 * 60 * MINUTE;
+    let bars = market::fold([1, 2, 3].map(|id| trade(id, yesterday + id as i64 * MINUTE)));
+    let bars = bars.expect("small sums").into_iter().map(|bar| Bar { object_count: 1, ..bar });
+    database.store().put_newer(&bars.collect::<Vec<_>>()).await.expect("written");
+    // An exchange that knows of none of them.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let router = Router::new().route("/api/v3/klines", get(async || axum::Json([0; 0])));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let inside = [("DATABASE_URL", database.url.clone())];
+    let mut inside = Function::start("audit", &inside).await.expect("it starts");
+    let question = serde_json::from_str(include_str!("../events/audit-question.json"));
+    let due = inside.invoke(&question.expect("JSON")).await;
+    assert_eq!(due, Ok(json!([])), "nothing was recorded then");
+    let lambda = Lambda::start(String::new(), inside).await;
+    let mut environment = lambda.environment_of_lambda();
+    environment.extend([
+        ("AUDIT_FUNCTION", FUNCTION.to_owned()),
+        ("BINANCE_REST_URL", url),
+        ("AWS_LAMBDA_LOG_FORMAT", "JSON".to_owned()),
+    ]);
+    let mut function = Function::start("audit", &environment).await.expect("it starts");
+    let event = serde_json::from_str(include_str!("../events/audit.json")).expect("JSON");
+    let audited = function.invoke(&event).await.expect("audited");
+    assert_eq!(audited["missing_there"], 2, "{audited}, all but where it begins");
+    let (figures, log) = (figures(&stacks[0]), function.log());
+    // Both minutes are of one third of a day, or each of one.
+    let disagreeing = audited["disagreeing"].as_f64().expect("a number");
+    assert_eq!(values(&figures, "different", &log), [disagreeing], "{log}");
+    assert!(disagreeing == 1.0 || disagreeing == 2.0, "{audited}");
 }
 
 #[tokio::test]

@@ -4,10 +4,14 @@
 use std::collections::BTreeMap;
 use std::process::{Output, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use ::audit::{Audited, Inside, Outside};
 use axum::extract::{Query, State};
 use axum::routing::get;
 use axum::{Json, Router};
+use history::Places;
+use invoke::Half;
 use market::{Audit, Bar, Decimal, Minute, fold};
 use serde_json::{Value, json};
 use store::{Range, StoredAudit};
@@ -156,6 +160,58 @@ async fn rows_agree_with_the_exchange_and_a_planted_difference_is_named() {
         store.put_audit(&kept(Audit::default())).await.expect("an older one");
         let found = store.audits(&all()).await.expect("audits").remove(1);
         assert_eq!((found.found.compared, found.found.equal), (9, 8), "{}", database.name);
+    }
+}
+
+fn told(audited: &Audited) -> [u64; 5] {
+    let Audited { audited, disagreeing, compared, different, missing_here, .. } = *audited;
+    [audited, disagreeing, compared, different, missing_here]
+}
+
+/// The third of a day around noon is over, and settled.
+#[tokio::test]
+async fn what_is_due_is_audited_until_it_agrees() {
+    let bars = bars();
+    let (exchange, url) = Exchange::start(&bars).await;
+    let now = time(NOON + (4 * 60 + 40) * MINUTE);
+    let at = |url: &str| BTreeMap::from([("binance", Places::local(url))]);
+    for database in Database::all().await {
+        let name = database.name;
+        let store = database.store();
+        let rows = || Half::Here(Inside { store: database.store() });
+        let time = Duration::from_secs(60);
+        let mut outside = Outside { rows: rows(), places: at(&url), time };
+        assert_eq!(outside.audit_due(now).await.expect("nothing"), Audited::default(), "{name}");
+
+        store.put_newer(&bars).await.expect("written");
+        let mut candles: Vec<_> = bars.iter().map(candle).collect();
+        candles[4][8] = 1.into();
+        exchange.have(candles);
+        // The minute in which the symbol begins is not compared.
+        let audited = outside.audit_due(now).await.expect("audited");
+        assert_eq!(told(&audited), [1, 1, 9, 1, 0], "{name}");
+        let kept = store.audits(&all()).await.expect("audits").remove(0);
+        let (from, to) = (noon().plus(1), noon().plus(4 * 60));
+        assert_eq!((kept.from, kept.to, kept.audited_at), (from, to, now), "{name}");
+        assert_eq!(kept.found.differences[0].field, "trade_count", "{name}");
+
+        let elsewhere = Outside { rows: rows(), places: at(&format!("{url}/elsewhere")), time };
+        let why = elsewhere.audit_due(now).await.expect_err("it is not there").to_string();
+        let said = "1 of 1 spans are not audited: binance BTCUSDT, 2026-11-20T12:01:00Z to \
+                    2026-11-20T16:00:00Z: ";
+        assert!(why.starts_with(said) && why.contains("/elsewhere/api/v3/klines"), "{why}");
+        assert_eq!(store.audits(&all()).await.expect("audits"), [kept], "{name}: as it was");
+
+        outside.time = Duration::ZERO;
+        let why = outside.audit_due(now).await.expect_err("at once").to_string();
+        assert!(why.ends_with("the time is up"), "{why}");
+        outside.time = time;
+
+        // The exchange has mended its candle.
+        exchange.have(bars.iter().map(candle));
+        let audited = outside.audit_due(now).await.expect("audited again");
+        assert_eq!(told(&audited), [1, 0, 9, 0, 0], "{name}");
+        assert_eq!(outside.audit_due(now).await.expect("nothing"), Audited::default(), "{name}");
     }
 }
 

@@ -29,6 +29,7 @@ fn each_crate_knows_only_what_it_may() {
         "history",
         "invoke",
         "aggregate",
+        "audit",
         "backfill",
         "land",
         "migrate",
@@ -45,6 +46,11 @@ fn each_crate_knows_only_what_it_may() {
         ("history", &["history", "market"], &["sqlx", "aws_config", "rdkafka", "lambda_runtime"]),
         ("store", &["store", "market"], &["aws_config", "aws_sdk_s3", "rdkafka", "lambda_runtime"]),
         ("aggregate", &["aggregate", "lake", "store", "market"], &["rdkafka", "libsqlite3_sys"]),
+        (
+            "audit",
+            &["audit", "invoke", "history", "store", "market"],
+            &["aws_sdk_s3", "rdkafka", "libsqlite3_sys"],
+        ),
         (
             "backfill",
             &["backfill", "history", "lake", "market"],

@@ -7,8 +7,9 @@ use std::time::Duration;
 use ::market::{Bar, BookBar, Exchange, Ids, Minute, Source, Trade};
 use aggregate::App;
 use history::Places;
+use invoke::Half;
 use lake::{Kind, Lake, MinutePrefix};
-use repair::{Event, Inside, Outside, Repaired, Rows};
+use repair::{Event, Inside, Outside, Repaired};
 use serde_json::Value;
 use store::{KnownGap, Outcome, Range, Store};
 use tests::books::book_lines;
@@ -47,7 +48,7 @@ impl World {
         let app = App { lake: lake.clone(), store: database.store() };
         let places = places.iter().map(|(it, url)| (it.as_str(), Places::local(url)));
         let outside = Outside {
-            rows: Rows::Here(Inside { store: database.store() }),
+            rows: Half::Here(Inside { store: database.store() }),
             lake,
             queue: repair::Queue::new(moto.sqs(), &queue.url),
             places: places.collect(),

@@ -253,6 +253,12 @@ async fn a_function_without_its_environment_refuses_to_start() {
         let said = "set DATABASE_URL, or MIGRATE_SECRET and MIGRATE_FUNCTION";
         assert!(!refused.status.success() && refused.log.contains(said), "{}", refused.log);
     }
+    let url = ("DATABASE_URL", "postgres://db/bars".to_owned());
+    for some in [&[url, ("AUDIT_FUNCTION", FUNCTION.to_owned())][..], &[]] {
+        let refused = Function::start("audit", some).await.err().expect("it ends");
+        let said = "set DATABASE_URL, or AUDIT_FUNCTION, and not both";
+        assert!(!refused.status.success() && refused.log.contains(said), "{}", refused.log);
+    }
     for function in ["aggregate", "query"] {
         let mut wrong = all.clone();
         wrong.push(("DATABASE_URL", "oracle://db".into()));

@@ -27,7 +27,7 @@ run "by_default" {
 
   assert {
     condition = alltrue([
-      for function in [module.aggregate, module.query, module.migrate, module.migrate_database, module.repair, module.repair_database, module.compact] :
+      for function in [module.aggregate, module.query, module.migrate, module.migrate_database, module.repair, module.repair_database, module.audit, module.audit_database, module.compact] :
       function.architectures == tolist(["arm64"])
     ])
     error_message = "make package builds for arm64."
@@ -75,7 +75,7 @@ run "by_default" {
   }
 
   assert {
-    condition     = output.functions == { aggregate = "tickfold-aggregate", backfill = "tickfold-backfill", compact = "tickfold-compact", migrate = "tickfold-migrate", query = "tickfold-query", repair = "tickfold-repair" }
+    condition     = output.functions == { aggregate = "tickfold-aggregate", audit = "tickfold-audit", backfill = "tickfold-backfill", compact = "tickfold-compact", migrate = "tickfold-migrate", query = "tickfold-query", repair = "tickfold-repair" }
     error_message = "A function is called as its folder is."
   }
 }

@@ -46,7 +46,7 @@ run "kafka_on_one_machine" {
   }
 
   assert {
-    condition     = keys(aws_cloudwatch_metric_alarm.figures) == ["books", "dead", "discarded", "freshness", "lag", "missing", "quarantined", "refused", "skipped", "stalled", "undelivered", "unfillable", "unreadable"]
+    condition     = keys(aws_cloudwatch_metric_alarm.figures) == ["books", "dead", "different", "discarded", "freshness", "lag", "missing", "quarantined", "refused", "skipped", "stalled", "undelivered", "unfillable", "unreadable"]
     error_message = "A promise has no alarm."
   }
 

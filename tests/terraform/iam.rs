@@ -214,7 +214,11 @@ fn each_role_may_do_only_its_own() {
         for never in ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObjectAcl"] {
             check(never, &object("raw"), &[]);
         }
-        check("rds-db:connect", &user("tickfold_writer"), &["aggregate", "repair_database"]);
+        check(
+            "rds-db:connect",
+            &user("tickfold_writer"),
+            &["aggregate", "audit_database", "repair_database"],
+        );
         check("rds-db:connect", &user("tickfold"), &[]);
         let readers = who(stack, "rds-db:connect", &user("tickfold_readonly"));
         assert!(readers.contains("query") && !readers.contains("aggregate"), "{readers:?}");

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use invoke::Answers;
 use market::{Bar, BookBar, ExchangeName, Gap, Minute, Symbol, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -66,8 +67,10 @@ pub(crate) struct DueGap {
     pub(crate) repair: Option<Repair>,
 }
 
-impl Inside {
-    pub(crate) async fn answer(&self, question: Question) -> anyhow::Result<Value> {
+impl Answers for Inside {
+    type Question = Question;
+
+    async fn answer(&self, question: Question) -> anyhow::Result<Value> {
         Ok(match question {
             Question::Objects { from, to } => serde_json::to_value(self.objects(from, to).await?)?,
             Question::Gaps { since, now } => serde_json::to_value(self.due(since, now).await?)?,
@@ -77,7 +80,9 @@ impl Inside {
             }
         })
     }
+}
 
+impl Inside {
     async fn objects(&self, from: Minute, to: Minute) -> anyhow::Result<Folded> {
         let trades = self.folded::<Bar>(from, to).await?;
         let books = self.folded::<BookBar>(from, to).await?;

@@ -13,13 +13,14 @@ mod outside;
 mod plan;
 mod sweep;
 
+use invoke::Answers;
 use market::{Minute, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use crate::inside::{Inside, Question};
 pub use crate::notice::Queue;
-pub use crate::outside::{Outside, Rows};
+pub use crate::outside::Outside;
 
 /// Which of the two a program is; its environment says so.
 #[derive(Debug)]

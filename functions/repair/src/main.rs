@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use history::Places;
-use invoke::Function;
+use invoke::{Function, Half};
 use lake::Lake;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
-use repair::{App, Inside, Outside, Queue, Rows, handle};
+use repair::{App, Inside, Outside, Queue, handle};
 use serde_json::Value;
 use store::{Access, Store};
 
@@ -61,7 +61,7 @@ async fn main() -> Result<(), Error> {
         Config::Outside { function, queue_url, places } => {
             let config = invoke::config_from_env().await;
             App::Outside(Box::new(Outside {
-                rows: Rows::There(Function::new(&config, function)),
+                rows: Half::There(Function::new(&config, function)),
                 // A program that ends prints its error's `Debug`: of text, that is the text.
                 lake: Lake::from_env().await.map_err(|why| why.to_string())?,
                 queue: Queue::from_env(queue_url).await,

@@ -8,10 +8,9 @@ use std::time::Duration;
 use anyhow::Context;
 use futures_util::future::join_all;
 use history::{History, Places};
-use invoke::Function;
+use invoke::Half;
 use lake::{Kind, Lake, MinutePrefix, ObjectCounts};
-use market::{Exchange, ExchangeName, Minute, Time};
-use serde::de::DeserializeOwned;
+use market::{ExchangeName, Minute, Time};
 use store::Repair;
 use tokio::time::Instant;
 
@@ -29,7 +28,8 @@ const MAX_REFOLDS: usize = 10_000;
 /// What the program works with, built once.
 #[derive(Debug)]
 pub struct Outside {
-    pub rows: Rows,
+    /// Who tells what the rows say.
+    pub rows: Half<Inside>,
     pub lake: Lake,
     /// Of `aggregate`.
     pub queue: Queue,
@@ -37,24 +37,6 @@ pub struct Outside {
     pub places: BTreeMap<&'static str, Places>,
     /// How long one call may ask exchanges.
     pub time: Duration,
-}
-
-/// Who tells what the rows say.
-#[derive(Debug)]
-pub enum Rows {
-    /// The same program, inside the database's network.
-    There(Function),
-    /// This process.
-    Here(Inside),
-}
-
-impl Rows {
-    async fn ask<A: DeserializeOwned>(&self, question: Question) -> anyhow::Result<A> {
-        match self {
-            Rows::There(inside) => inside.call(&question).await,
-            Rows::Here(inside) => Ok(serde_json::from_value(inside.answer(question).await?)?),
-        }
-    }
 }
 
 impl Outside {
@@ -124,7 +106,7 @@ impl Outside {
         now: Time,
         end: Instant,
     ) -> anyhow::Result<(u64, u64, u64)> {
-        let history = self.history(&exchange);
+        let history = History::named(&exchange, &self.places);
         let (mut tried, mut written, mut given_up) = (0, 0, 0);
         for due in gaps {
             let left = end.saturating_duration_since(Instant::now());
@@ -137,7 +119,7 @@ impl Outside {
                     written += attempt.written;
                     attempt.came
                 }
-                Err(why) => Came::Hopeless { why: why.clone() },
+                Err(why) => Came::Hopeless { why: why.to_string() },
             };
             tried += 1;
             let DueGap { gap, repair } = due;
@@ -158,14 +140,6 @@ impl Outside {
     async fn keep(&self, repair: Repair) -> anyhow::Result<()> {
         let repairs = vec![repair];
         self.rows.ask::<()>(Question::Tell { repairs }).await
-    }
-
-    fn history(&self, name: &ExchangeName) -> Result<History, String> {
-        let exchange = name.as_str().parse::<Exchange>();
-        let exchange = exchange.map_err(|_| format!("{name} is no exchange known here"))?;
-        let places = self.places.get(exchange.as_str()).cloned();
-        let places = places.unwrap_or_else(|| Places::of(exchange));
-        History::new(exchange, places).map_err(|error| error.to_string())
     }
 }
 

@@ -1,14 +1,19 @@
 //! `tickfold audit`: a symbol's rows beside its exchange's own candles, a day at a time; keeps what
-//! it finds and changes no row. What is compared, and how, is `market`'s.
+//! it finds and changes no row. It decides nothing of its own: both halves of the function `audit`
+//! are in it.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
+use audit::{Inside, Outside};
 use history::{History, Places};
+use invoke::Half;
 use market::time::MINUTES_PER_DAY;
-use market::{Bar, Exchange, Minute, Symbol, audit};
-use store::{Access, Range, Store, StoredAudit};
+use market::{Exchange, Symbol};
+use store::{Access, Store, StoredAudit};
+use tokio_util::sync::CancellationToken;
 
 use crate::clock::now;
 use crate::progress::Progress;
@@ -17,6 +22,11 @@ use crate::span::Span;
 /// Exit statuses beside 0, which is: all agrees.
 const DIFFERENT: u8 = 1;
 const FAILED: u8 = 2;
+
+/// Less than Kraken's candles reach back beyond a third of a day.
+const EVERY: Duration = Duration::from_secs(60 * 60);
+/// How long exchanges are asked: the next turn goes on.
+const TIME: Duration = Duration::from_secs(50 * 60);
 
 const AFTER_HELP: &str = "\
 Compared is every field that both sides have: the prices and the base volume always; counts, quote
@@ -97,10 +107,12 @@ async fn run(arguments: &Arguments, progress: &Progress) -> anyhow::Result<Tally
     let Span { mut from, to } = arguments.span;
     progress.begin(to.since(from));
     let mut tally = Tally::default();
+    let rows = Half::Here(Inside { store: store.clone() });
     while from < to {
         let end = from.midnight().plus(MINUTES_PER_DAY).min(to);
-        let audit = one_day(&store, &history, &arguments.symbol, from, end).await?;
-        store.put_audit(&audit).await?;
+        let (exchange, symbol) = (arguments.exchange.name(), arguments.symbol.clone());
+        let span = audit::Span { exchange, symbol, from, to: end };
+        let audit = audit::audit(&history, &rows, span, now()?).await?;
         progress.aside(|| tell(&audit)).context("cannot write to standard output")?;
         tally.compared += audit.found.compared;
         tally.equal += audit.found.equal;
@@ -114,30 +126,21 @@ async fn run(arguments: &Arguments, progress: &Progress) -> anyhow::Result<Tally
     Ok(tally)
 }
 
-/// A day, or as much of it as the exchange has candles of.
-async fn one_day(
-    store: &Store,
-    history: &History,
-    symbol: &Symbol,
-    from: Minute,
-    to: Minute,
-) -> anyhow::Result<StoredAudit> {
-    let exchange = history.exchange();
-    let candles = history.candles(symbol, from, to).await?;
-    let from = match exchange {
-        // It has a candle for every minute, but of the last ones alone.
-        Exchange::Kraken => {
-            let first = candles.first().map(|candle| candle.minute);
-            first.with_context(|| format!("Kraken has no candles any more of {from} to {to}"))?
+/// Both halves.
+pub(crate) fn outside(store: Store) -> Outside {
+    let rows = Half::Here(Inside { store });
+    Outside { rows, places: history::places(|name| std::env::var(name).ok()), time: TIME }
+}
+
+/// Audits every hour what is due, until it is stopped. What fails the next turn tries again.
+pub(crate) async fn run_always(outside: Outside, stop: CancellationToken) -> anyhow::Result<()> {
+    while stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_some() {
+        let audited = stop.run_until_cancelled(outside.audit_due(now()?)).await;
+        if let Some(Err(error)) = audited {
+            tracing::warn!("audit, again in {} s: {error:#}", EVERY.as_secs());
         }
-        _ => from,
-    };
-    let limit = u32::try_from(MINUTES_PER_DAY).expect("a small number");
-    let range = Range { exchange: exchange.name(), symbol: symbol.clone(), from, to, limit };
-    let bars: Vec<Bar> = store.bars(&range).await?.into_iter().map(|row| row.bar).collect();
-    let found = audit(exchange, &bars, &candles);
-    let (exchange, symbol) = (range.exchange, range.symbol);
-    Ok(StoredAudit { exchange, symbol, from, to, audited_at: now()?, found })
+    }
+    Ok(())
 }
 
 fn tell(audit: &StoredAudit) -> io::Result<()> {

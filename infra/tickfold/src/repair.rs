@@ -4,9 +4,10 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use invoke::Half;
 use lake::Lake;
 use market::Minute;
-use repair::{Event, Inside, Outside, Queue, Repaired, Rows};
+use repair::{Event, Inside, Outside, Queue, Repaired};
 use store::{Access, Store};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -86,7 +87,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<Repaired> {
 /// Both halves.
 pub(crate) async fn outside(store: Store, lake: Lake, queue_url: &str) -> Outside {
     Outside {
-        rows: Rows::Here(Inside { store }),
+        rows: Half::Here(Inside { store }),
         lake,
         queue: Queue::from_env(queue_url).await,
         places: history::places(|name| std::env::var(name).ok()),

@@ -1,6 +1,6 @@
-//! `tickfold serve`: hands a queue's messages to `aggregate`, serves `query` and calls `repair`, in
-//! one process and without Lambda; holds nothing of its own, and what it has not finished the queue
-//! shows again.
+//! `tickfold serve`: hands a queue's messages to `aggregate`, serves `query` and calls `repair` and
+//! `audit`, in one process and without Lambda; holds nothing of its own, and what it has not finished
+//! the queue shows again.
 
 use std::io::{self, IsTerminal};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -21,13 +21,13 @@ use tokio::task::JoinSet;
 use tracing_subscriber::EnvFilter;
 
 use crate::signals::stop_on_signals;
-use crate::{http, repair};
+use crate::{audit, http, repair};
 use queue::Queue;
 
 pub(crate) mod queue;
 
 /// Warnings of all parts, and what this program itself has to tell.
-const LOG: &str = "warn,tickfold=info,repair=info";
+const LOG: &str = "warn,tickfold=info,repair=info,audit=info";
 /// Batches that are folded at a time: more would only wait for one machine's cores.
 const POLLERS: usize = 4;
 /// One for each poller, and some for the page.
@@ -46,7 +46,9 @@ by `tickfold migrate`.
 A message is deleted when its minutes are folded. One that fails is left to the queue, which shows
 it again, and makes it a dead letter if it is set up so.
 
-Every five minutes what is missing is asked for at the exchanges, as `tickfold repair` does.
+Every five minutes what is missing is asked for at the exchanges, as `tickfold repair` does, and
+every hour the rows are held against the exchanges' own candles, as `tickfold audit` does, where they
+have not been yet.
 
 GET /health answers 200 while the queue and the database do.
 
@@ -113,8 +115,13 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let router = router(store.clone(), ingest, Arc::clone(&queue));
     let mut parts = JoinSet::new();
     let (runtime, until) = (Handle::current(), stop.clone());
-    // A thread of its own: it asks exchanges and folds nothing.
-    parts.spawn_blocking(move || runtime.block_on(repair::run_always(repair, until)));
+    let audit = audit::outside(store.clone());
+    // A thread of their own: they ask exchanges and fold nothing.
+    parts.spawn_blocking(move || {
+        let repair = repair::run_always(repair, until.clone());
+        runtime.block_on(async { tokio::try_join!(repair, audit::run_always(audit, until)) })?;
+        Ok(())
+    });
     parts.spawn(http::serve(listener, router, stop.clone()));
     for _ in 0..POLLERS {
         let (queue, app, stop) = (Arc::clone(&queue), app.clone(), stop.clone());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use market::LineError;
+use market::{ExchangeName, LineError};
 
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
@@ -29,6 +29,8 @@ pub enum HistoryError {
     NoRoom { url: String, why: std::io::Error },
     #[error("{what} are not to be had: {why}")]
     Absent { what: String, why: String },
+    #[error("{name} is no exchange known here")]
+    Unknown { name: ExchangeName },
     #[error("cannot make an HTTP client: {0}")]
     Client(reqwest::Error),
 }
@@ -49,6 +51,7 @@ impl HistoryError {
             HistoryError::Refused { .. }
             | HistoryError::TooLarge { .. }
             | HistoryError::Absent { .. }
+            | HistoryError::Unknown { .. }
             | HistoryError::Client(_) => false,
         }
     }

@@ -15,7 +15,7 @@ mod walk;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use market::{Candle, Day, Exchange, Minute, Symbol, Time};
+use market::{Candle, Day, Exchange, ExchangeName, Minute, Symbol, Time};
 
 pub use archive::{DayTrades, Evidence};
 use client::Client;
@@ -96,6 +96,18 @@ impl History {
     pub fn new(exchange: Exchange, places: Places) -> Result<History, HistoryError> {
         let client = Client::new(exchange, &places)?;
         Ok(History { exchange, client, places })
+    }
+
+    /// The one of that name, where `places` says that it is asked: what it does not say of is at its
+    /// public places.
+    pub fn named(
+        name: &ExchangeName,
+        places: &BTreeMap<&'static str, Places>,
+    ) -> Result<History, HistoryError> {
+        let exchange = name.as_str().parse::<Exchange>();
+        let exchange = exchange.map_err(|_| HistoryError::Unknown { name: name.clone() })?;
+        let places = places.get(exchange.as_str()).cloned();
+        History::new(exchange, places.unwrap_or_else(|| Places::of(exchange)))
     }
 
     pub fn exchange(&self) -> Exchange {

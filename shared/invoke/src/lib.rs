@@ -1,4 +1,5 @@
-//! One function of AWS Lambda calls another and waits for its answer; knows neither's events.
+//! One function of AWS Lambda calls another and waits for its answer, as the two halves of a program
+//! do that is deployed on both sides of a network; knows nobody's events.
 
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// A deployment calls a function seconds after its role was made, and what a new role may do is not
 /// known everywhere in AWS at once. Half a minute together; then it is no matter of time.
@@ -66,6 +68,34 @@ impl Function {
             bail!("{}", failure.map_or(said.into_owned(), |failure| failure.error_message));
         }
         serde_json::from_slice(text).context("its answer is not of this version")
+    }
+}
+
+/// The half of a program that answers questions: the one that can reach the database.
+pub trait Answers {
+    type Question: Serialize;
+
+    fn answer(
+        &self,
+        question: Self::Question,
+    ) -> impl Future<Output = anyhow::Result<Value>> + Send;
+}
+
+/// Where that half is, to the other one.
+#[derive(Debug)]
+pub enum Half<I> {
+    /// The same program, inside the database's network.
+    There(Function),
+    /// This process.
+    Here(I),
+}
+
+impl<I: Answers> Half<I> {
+    pub async fn ask<A: DeserializeOwned>(&self, question: I::Question) -> anyhow::Result<A> {
+        match self {
+            Half::There(inside) => inside.call(&question).await,
+            Half::Here(inside) => Ok(serde_json::from_value(inside.answer(question).await?)?),
+        }
     }
 }
 

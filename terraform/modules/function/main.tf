@@ -136,7 +136,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   for_each = { for name, alarm in {
     errors    = { metric = "Errors", means = "failed" }
     throttles = { metric = "Throttles", means = "did not start, for too many run at the same time" }
-  } : name => alarm if var.alarmed }
+  } : name => alarm if contains(var.alarms, name) }
 
   alarm_name          = "${local.function_name}-${each.key}"
   alarm_description   = "Calls of ${var.name} ${each.value.means}. What to do: terraform/RUNBOOK.md, ${each.key}."

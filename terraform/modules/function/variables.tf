@@ -108,11 +108,15 @@ variable "network" {
   }
 }
 
-variable "alarmed" {
-  description = "Whether its failures are told of: not where its caller fails with it, nor where a queue repeats what failed and its DLQ tells."
-  type        = bool
-  default     = true
-  nullable    = false
+variable "alarms" {
+  description = "Which of its failures are told of: no errors where its caller fails with it, or where a queue repeats what failed and its DLQ tells; no throttles where nobody waits for it, since Lambda itself or the clock calls again."
+  type        = set(string)
+  default     = ["errors", "throttles"]
+
+  validation {
+    condition     = length(setsubtract(var.alarms, ["errors", "throttles"])) == 0
+    error_message = "alarms: of errors and throttles."
+  }
 }
 
 variable "statements" {
