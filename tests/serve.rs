@@ -10,17 +10,19 @@ use std::time::Duration;
 
 use aws_sdk_s3::primitives::ByteStream;
 use lake::{Kind, Lake, MinutePrefix};
-use market::{Bar, Trade};
+use market::{Bar, Day, Exchange, Trade};
 use serde_json::{Value, json};
 use sqlx::{Connection, Executor, PgConnection};
 use store::{Range, Store};
 use tempfile::TempDir;
+use tests::archive::publish_binance;
 use tests::binary::tickfold;
 use tests::books::book_lines;
 use tests::http_client;
 use tests::moto::Moto;
 use tests::postgres::Postgres;
 use tests::queue::{Queue, key};
+use tests::rest::RestExchange;
 use tests::trades::{MINUTE, NOON, lines, name, symbol, time, trade, trades};
 
 /// Nothing here takes so long, however busy the machine is.
@@ -152,16 +154,22 @@ async fn put(lake: &Lake, minute: i64, name_of_it: &str, trades: &[Trade]) {
     lake.put_lines(&minute, name_of_it, lines(trades).as_bytes()).await.expect("written");
 }
 
-#[tokio::test]
-async fn objects_become_rows_and_what_fails_a_dead_letter() {
-    let Some(moto) = Moto::start("serve").map(Arc::new) else { return };
-    let postgres = Postgres::shared();
+/// The bucket with its queue, and a database with its tables; returns the database's URL.
+fn set_up(moto: &Moto, postgres: &Postgres) -> String {
     let database = postgres.database();
     let set_up = service("aws-setup");
     Moto::run_script(words(&set_up)[0], &environment(&set_up, moto.endpoint(), &database));
     let migrate = service("migrate");
     let ran = run(&words(&migrate), &environment(&migrate, moto.endpoint(), &database));
     assert!(ran.status.success(), "{ran:?}");
+    database
+}
+
+#[tokio::test]
+async fn objects_become_rows_and_what_fails_a_dead_letter() {
+    let Some(moto) = Moto::start("serve").map(Arc::new) else { return };
+    let postgres = Postgres::shared();
+    let database = set_up(&moto, &postgres);
     let queue = Queue::find(&moto, "aggregate").await;
     let hidden = json!({ "Attributes": { "VisibilityTimeout": HIDDEN_SECONDS } });
     queue.call("SetQueueAttributes", hidden).await;
@@ -250,6 +258,57 @@ async fn ends_with_what_it_has(serve: &mut Serve, database: &str, lake: &Lake) {
     assert!(status.expect("it ended").success(), "{}", serve.log());
     let newest = rows(database).await.pop().expect("rows");
     assert_eq!((newest.minute, newest.trade_count), (time(NOON + 2 * MINUTE).minute(), 10));
+}
+
+#[tokio::test]
+async fn what_the_clock_calls_on_aws_is_called_here_as_well() {
+    let Some(moto) = Moto::start("serve by the clock").map(Arc::new) else { return };
+    let postgres = Postgres::shared();
+    let database = set_up(&moto, &postgres);
+    // Yesterday, two minutes of which the end is not recorded; no id behind it tells so.
+    let now = chrono::Utc::now().timestamp_micros();
+    let day = Day::of(time(now - 30 * MINUTE)).before();
+    let noon = day.start().plus(12 * 60).start().micros();
+    let all: Vec<Trade> = (1..31).map(|id| trade(id, noon + (id as i64 - 1) * 4_000_000)).collect();
+    let recorded = &all[..20];
+    let lake = Lake::new(moto.s3(), BUCKET);
+    for trades in recorded.chunk_by(|one, next| one.minute() == next.minute()) {
+        let minute = MinutePrefix::raw_trades(name("binance"), trades[0].minute());
+        lake.put_lines(&minute, "one", lines(trades).as_bytes()).await.expect("written");
+    }
+    let counted = |trades: &[Trade], objects: [u64; 2]| -> Vec<Bar> {
+        let bars = market::fold(trades.to_vec()).expect("small sums").into_iter().zip(objects);
+        bars.map(|(bar, object_count)| Bar { object_count, ..bar }).collect()
+    };
+    let store = Store::connect(&database, 1).expect("a URL");
+    store.put_newer(&counted(recorded, [1, 1])).await.expect("written");
+
+    let exchange = RestExchange::start(Exchange::Binance, all.clone()).await;
+    publish_binance(&exchange, day, &all);
+    exchange.publish("/api/v3/klines", "[]");
+    let mut environment = environment(&service("serve"), moto.endpoint(), &database);
+    for place in ["BINANCE_REST_URL", "BINANCE_ARCHIVE_URL"] {
+        environment.push((place, exchange.url().to_owned()));
+    }
+    let serve = Serve::start(&environment);
+    let whole = counted(&all, [1, 2]);
+    until("what yesterday's file tells", async || rows(&database).await == whole).await;
+    let (exchange, symbol) = (name("binance"), symbol("BTCUSDT"));
+    let (from, to) = (market::Minute::MIN, market::Minute::MAX);
+    let range = Range { exchange, symbol, from, to, limit: 10 };
+    // But for the minute in which the symbol begins.
+    let missing = async || {
+        let audits = store.audits(&range).await.expect("audits");
+        audits.iter().any(|audit| audit.found.missing_there == [day.start().plus(12 * 60 + 1)])
+    };
+    until("an audit", missing).await;
+    let parquet = async || {
+        let list = moto.s3().list_objects_v2().bucket(BUCKET).prefix("parquet/").send().await;
+        let keys = list.expect("a list").contents.unwrap_or_default();
+        keys.iter().any(|it| it.key().is_some_and(|key| key.ends_with("/trades.parquet")))
+    };
+    until("yesterday as Parquet", parquet).await;
+    assert!(!serve.log().contains(", again in "), "{}", serve.log());
 }
 
 #[tokio::test]

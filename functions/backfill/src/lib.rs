@@ -43,7 +43,8 @@ pub async fn handle(app: &App, event: Event) -> SqsBatchResponse {
     response
 }
 
-async fn fill_one(app: &App, task: &Task) -> anyhow::Result<()> {
+/// One day, as a message asks for it.
+pub async fn fill_one(app: &App, task: &Task) -> anyhow::Result<()> {
     check_past(task)?;
     let places = app.places.get(task.exchange.as_str()).cloned();
     let history = History::new(task.exchange, places.unwrap_or_else(|| Places::of(task.exchange)))?;

@@ -13,7 +13,6 @@ use invoke::Half;
 use market::time::MINUTES_PER_DAY;
 use market::{Exchange, Symbol};
 use store::{Access, Store, StoredAudit};
-use tokio_util::sync::CancellationToken;
 
 use crate::clock::now;
 use crate::progress::Progress;
@@ -23,8 +22,6 @@ use crate::span::Span;
 const DIFFERENT: u8 = 1;
 const FAILED: u8 = 2;
 
-/// Less than Kraken's candles reach back beyond a third of a day.
-const EVERY: Duration = Duration::from_secs(60 * 60);
 /// How long exchanges are asked: the next turn goes on.
 const TIME: Duration = Duration::from_secs(50 * 60);
 
@@ -130,17 +127,6 @@ async fn run(arguments: &Arguments, progress: &Progress) -> anyhow::Result<Tally
 pub(crate) fn outside(store: Store) -> Outside {
     let rows = Half::Here(Inside { store });
     Outside { rows, places: history::places(|name| std::env::var(name).ok()), time: TIME }
-}
-
-/// Audits every hour what is due, until it is stopped. What fails the next turn tries again.
-pub(crate) async fn run_always(outside: Outside, stop: CancellationToken) -> anyhow::Result<()> {
-    while stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_some() {
-        let audited = stop.run_until_cancelled(outside.audit_due(now()?)).await;
-        if let Some(Err(error)) = audited {
-            tracing::warn!("audit, again in {} s: {error:#}", EVERY.as_secs());
-        }
-    }
-    Ok(())
 }
 
 fn tell(audit: &StoredAudit) -> io::Result<()> {

@@ -1,5 +1,5 @@
-//! `tickfold repair`: both halves of the function `repair` in one process, once or again and again;
-//! decides nothing of its own.
+//! `tickfold repair`: both halves of the function `repair` in one process, once; decides nothing of its
+//! own.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -9,15 +9,12 @@ use lake::Lake;
 use market::Minute;
 use repair::{Event, Inside, Outside, Queue, Repaired};
 use store::{Access, Store};
-use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use crate::clock::now;
 
 const LOG: &str = "warn,repair=info";
 const CONNECTIONS: u32 = 1;
-/// As the schedule in AWS.
-const EVERY: Duration = Duration::from_secs(5 * 60);
 /// How long exchanges are asked: the next call goes on.
 const TIME: Duration = Duration::from_secs(240);
 
@@ -93,15 +90,4 @@ pub(crate) async fn outside(store: Store, lake: Lake, queue_url: &str) -> Outsid
         places: history::places(|name| std::env::var(name).ok()),
         time: TIME,
     }
-}
-
-/// Repairs every five minutes until it is stopped. What fails the next turn tries again.
-pub(crate) async fn run_always(outside: Outside, stop: CancellationToken) -> anyhow::Result<()> {
-    while stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_some() {
-        let repaired = stop.run_until_cancelled(outside.repair(&Event::default(), now()?)).await;
-        if let Some(Err(error)) = repaired {
-            tracing::warn!("repair, again in {} s: {error:#}", EVERY.as_secs());
-        }
-    }
-    Ok(())
 }

@@ -1,6 +1,6 @@
-//! `tickfold serve`: hands a queue's messages to `aggregate`, serves `query` and calls `repair` and
-//! `audit`, in one process and without Lambda; holds nothing of its own, and what it has not finished
-//! the queue shows again.
+//! `tickfold serve`: hands a queue's messages to `aggregate`, serves `query` and calls by the
+//! clock what is called by it on AWS, in one process and without Lambda; holds nothing of its own, and
+//! what it has not finished the queue shows again.
 
 use std::io::{self, IsTerminal};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -20,14 +20,16 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tracing_subscriber::EnvFilter;
 
+use crate::http;
 use crate::signals::stop_on_signals;
-use crate::{audit, http, repair};
 use queue::Queue;
+use schedule::Schedule;
 
 pub(crate) mod queue;
+mod schedule;
 
 /// Warnings of all parts, and what this program itself has to tell.
-const LOG: &str = "warn,tickfold=info,repair=info,audit=info";
+const LOG: &str = "warn,tickfold=info,repair=info,audit=info,backfill=info,compact=info";
 /// Batches that are folded at a time: more would only wait for one machine's cores.
 const POLLERS: usize = 4;
 /// One for each poller, and some for the page.
@@ -46,9 +48,10 @@ by `tickfold migrate`.
 A message is deleted when its minutes are folded. One that fails is left to the queue, which shows
 it again, and makes it a dead letter if it is set up so.
 
-Every five minutes what is missing is asked for at the exchanges, as `tickfold repair` does, and
-every hour the rows are held against the exchanges' own candles, as `tickfold audit` does, where they
-have not been yet.
+What the clock calls on AWS is called here as well. At the start and then every five minutes what is
+missing is asked for at the exchanges, as `tickfold repair` does. At the start and then every hour the
+rows are held against the exchanges' own candles, as `tickfold audit` does, where they have not been
+yet; yesterday is filled in, as `tickfold backfill` does; and days that are over become Parquet.
 
 GET /health answers 200 while the queue and the database do.
 
@@ -109,17 +112,15 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let app = App { lake: Lake::new(client, &arguments.bucket), store: store.clone() };
     let queue = Arc::new(Queue::from_env(&arguments.queue_url).await?);
 
-    let repair = repair::outside(store.clone(), app.lake.clone(), &arguments.queue_url).await;
+    let schedule = Schedule::new(store.clone(), app.lake.clone(), &arguments.queue_url).await;
     let ingest = arguments.live_url.as_deref().map(Ingest::at);
     let ingest = ingest.transpose().map_err(anyhow::Error::msg)?;
     let router = router(store.clone(), ingest, Arc::clone(&queue));
     let mut parts = JoinSet::new();
     let (runtime, until) = (Handle::current(), stop.clone());
-    let audit = audit::outside(store.clone());
-    // A thread of their own: they ask exchanges and fold nothing.
+    // A thread of its own, beside those that fold.
     parts.spawn_blocking(move || {
-        let repair = repair::run_always(repair, until.clone());
-        runtime.block_on(async { tokio::try_join!(repair, audit::run_always(audit, until)) })?;
+        runtime.block_on(schedule.run(&until));
         Ok(())
     });
     parts.spawn(http::serve(listener, router, stop.clone()));
