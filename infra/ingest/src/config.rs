@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use market::{Exchange, Symbol};
 
-use crate::venue;
-
 mod load;
+mod said;
 mod sink;
 mod spread;
 
@@ -255,9 +254,5 @@ impl Feed {
             answer_within: ANSWER_WITHIN,
             keep_alive: None,
         }
-    }
-
-    pub(crate) fn base_url(&self) -> &str {
-        self.url.as_deref().unwrap_or_else(|| venue::base_url(self.exchange))
     }
 }

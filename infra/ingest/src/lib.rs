@@ -158,7 +158,7 @@ fn start(
         let pace = || Arc::new(feed::Pace::new(terms.connect_every));
         let pace = Arc::clone(paces.entry(feed.exchange).or_insert_with(pace));
         let (lines, stop) = (lines.clone(), stop.clone());
-        info!("{} from {}: {} symbols", feed.exchange, feed.base_url(), feed.symbols.len());
+        info!("{} from {}: {} symbols", feed.exchange, venue::base_url(&feed), feed.symbols.len());
         let place = board.place(feed.exchange, &feed.symbols);
         running.spawn(async move {
             let _stop_all = stop.clone().drop_guard();

@@ -85,15 +85,16 @@ pub(crate) enum Answer {
     Each,
 }
 
-/// The exchange's public address for market data, without the path.
-pub(crate) fn base_url(exchange: Exchange) -> &'static str {
-    match exchange {
+/// Where a feed is listened to, without the path: its exchange's public address for market data,
+/// unless it names another one.
+pub(crate) fn base_url(feed: &Feed) -> &str {
+    feed.url.as_deref().unwrap_or(match feed.exchange {
         Exchange::Binance => binance::BASE_URL,
         Exchange::Bybit | Exchange::BybitSpot => bybit::BASE_URL,
         Exchange::Deribit => deribit::BASE_URL,
         Exchange::Coinbase => coinbase::BASE_URL,
         Exchange::Kraken => kraken::BASE_URL,
-    }
+    })
 }
 
 /// The terms of a feed; fails if the exchange cannot serve it over one connection.

@@ -24,6 +24,7 @@ mod folder;
 pub mod generator;
 pub mod history;
 pub mod instruments;
+mod market;
 pub mod notifications;
 mod outages;
 mod pipeline;

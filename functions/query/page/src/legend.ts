@@ -28,14 +28,14 @@ export function showLegend(name: string, minute: Minute, timeline: Timeline): vo
   }
   element("legend-close").dataset["sign"] = bar === null ? "" : direction(bar);
   element("legend-delta").dataset["sign"] = bar === null ? "" : signOf(bar.volume_delta);
-  showVerdict(bar === null ? verdictOfHole(minute, timeline) : verdictOfBar(bar));
+  showVerdict(bar === null ? verdictOfHole(timeline.after(minute)) : verdictOfBar(bar));
 }
 
 /** The same in one sentence, for a screen reader. */
 export function legendWords(minute: Minute, timeline: Timeline): string {
   const bar = timeline.at(minute);
   const when = `${dateAndClock(minute)} UTC`;
-  if (bar === null) return `${when}: ${verdictOfHole(minute, timeline).words}`;
+  if (bar === null) return `${when}: ${verdictOfHole(timeline.after(minute)).words}`;
   const prices = `open ${bar.open}, high ${bar.high}, low ${bar.low}, close ${bar.close}`;
   const volume = `bought ${bar.buy_base_volume}, sold ${bar.sell_base_volume}`;
   return `${when}: ${prices}; ${volume}; ${verdictOfBar(bar).words}`;

@@ -1,7 +1,6 @@
 // What a row says about its own completeness, in words; it judges nothing the API has not judged.
 import type { Bar } from "./api";
-import { clock, minuteOf, type Minute } from "./time";
-import type { Timeline } from "./timeline";
+import { clock, minuteOf } from "./time";
 
 export type Kind = "complete" | "incomplete" | "unproved" | "none";
 
@@ -55,9 +54,8 @@ export function verdictOfBar(bar: Bar): Verdict {
   }
 }
 
-/** A minute without a row: the ids around it tell a quiet minute from a lost one. */
-export function verdictOfHole(minute: Minute, timeline: Timeline): Verdict {
-  const next = timeline.after(minute);
+/** A minute without a row: the ids of the next row there is tell a quiet minute from a lost one. */
+export function verdictOfHole(next: Bar | null): Verdict {
   const missing = next?.missing_before ?? null;
   if (next === null || missing === null) {
     return { kind: "unproved", words: "no trades seen, not proved" };

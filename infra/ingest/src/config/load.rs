@@ -4,7 +4,6 @@
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail, ensure};
 use market::{Exchange, Symbol};
@@ -12,6 +11,7 @@ use serde::Deserialize;
 use tokio_tungstenite::tungstenite::http::Uri;
 use toml::Spanned;
 
+use super::said::{Lines, Said};
 use super::sink::{check_brokers, check_stream, read_security, read_sink};
 use super::spread::{self, FileSpread, RawSpread};
 use super::{Config, Feed, Sink, Stream};
@@ -70,28 +70,6 @@ impl Config {
             config.drain = drain.seconds("drain_seconds", DRAIN_SECONDS)?;
         }
         Ok(config)
-    }
-}
-
-/// A value and where it stands: `INGEST_SYMBOLS`, or `ingest.toml:7`.
-pub(super) struct Said<T> {
-    pub(super) value: T,
-    pub(super) origin: String,
-}
-
-impl<T> Said<T> {
-    pub(super) fn refuse(&self, field: &str, why: impl std::fmt::Display) -> anyhow::Error {
-        anyhow!("{}: {field}: {why}", self.origin)
-    }
-}
-
-impl Said<i64> {
-    fn seconds(&self, field: &str, range: RangeInclusive<i64>) -> anyhow::Result<Duration> {
-        let inside = u64::try_from(self.value).ok().filter(|_| range.contains(&self.value));
-        inside.map(Duration::from_secs).ok_or_else(|| {
-            let (first, last) = range.into_inner();
-            self.refuse(field, format!("{} is not from {first} to {last} seconds", self.value))
-        })
     }
 }
 
@@ -174,49 +152,10 @@ impl Document {
             stream: stream.map(|said| lines.said(said)),
             brokers: brokers.map(|said| lines.said(said)),
             security: security.map(|said| lines.said(said)),
-            feeds: file.feed.into_iter().map(|feed| lines.feed(feed)).collect(),
+            feeds: file.feed.into_iter().map(|it| RawFeed::of_file(&lines, it)).collect(),
             spreads: file.spread.into_iter().map(|it| RawSpread::new(&lines, it)).collect(),
             drain: file.drain_seconds.map(|said| lines.said(said)),
         })
-    }
-}
-
-/// Tells a file's lines.
-pub(super) struct Lines<'a> {
-    path: String,
-    text: &'a str,
-}
-
-impl Lines<'_> {
-    fn at(&self, offset: usize) -> String {
-        let before = &self.text.as_bytes()[..offset.min(self.text.len())];
-        format!("{}:{}", self.path, before.iter().filter(|byte| **byte == b'\n').count() + 1)
-    }
-
-    pub(super) fn said<T>(&self, spanned: Spanned<T>) -> Said<T> {
-        Said { origin: self.at(spanned.span().start), value: spanned.into_inner() }
-    }
-
-    fn feed(&self, feed: Spanned<FileFeed>) -> RawFeed {
-        let Said { value: feed, origin } = self.said(feed);
-        let symbols = |list: Vec<_>| list.into_iter().map(|said| self.said(said)).collect();
-        RawFeed {
-            origin: Some(origin),
-            exchange: feed.exchange.map(|said| self.said(said)),
-            symbols: feed.symbols.map(symbols),
-            stream: feed.stream.map(|said| self.said(said)),
-            books: feed.books.map(|said| self.said(said)),
-            url: feed.url.map(|said| self.said(said)),
-            silence: feed.silence_seconds.map(|said| self.said(said)),
-        }
-    }
-
-    /// TOML's own refusal, with the line it speaks of: that holds the field and the value.
-    fn refuse(&self, error: &toml::de::Error) -> anyhow::Error {
-        let start = error.span().map_or(0, |span| span.start.min(self.text.len()));
-        let number = self.text.as_bytes()[..start].iter().filter(|byte| **byte == b'\n').count();
-        let line = self.text.lines().nth(number).unwrap_or_default().trim();
-        anyhow!("{}: `{line}`: {}", self.at(start), error.message())
     }
 }
 
@@ -252,6 +191,20 @@ fn feeds(env: RawFeed, mut file: Vec<RawFeed>) -> anyhow::Result<Vec<Feed>> {
 }
 
 impl RawFeed {
+    fn of_file(lines: &Lines, feed: Spanned<FileFeed>) -> RawFeed {
+        let Said { value: feed, origin } = lines.said(feed);
+        let symbols = |list: Vec<_>| list.into_iter().map(|said| lines.said(said)).collect();
+        RawFeed {
+            origin: Some(origin),
+            exchange: feed.exchange.map(|said| lines.said(said)),
+            symbols: feed.symbols.map(symbols),
+            stream: feed.stream.map(|said| lines.said(said)),
+            books: feed.books.map(|said| lines.said(said)),
+            url: feed.url.map(|said| lines.said(said)),
+            silence: feed.silence_seconds.map(|said| lines.said(said)),
+        }
+    }
+
     fn of_env(env: &impl Fn(&str) -> Option<Said<String>>) -> anyhow::Result<RawFeed> {
         let split = |said: Said<String>| {
             let symbol =

@@ -1,7 +1,7 @@
 //! Where lines go, as it was written: a broker's addresses, a stream's name; connects to none.
 
 use super::Security;
-use super::load::Said;
+use super::said::Said;
 
 /// Whether it is Kinesis.
 pub(super) fn read_sink(said: &Said<String>) -> anyhow::Result<bool> {

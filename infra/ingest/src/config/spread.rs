@@ -5,7 +5,7 @@ use market::{Exchange, Symbol};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::load::{Lines, Said};
+use super::said::{Lines, Said};
 use super::{Feed, Named, Spread};
 
 /// `[[spread]]` of the file.

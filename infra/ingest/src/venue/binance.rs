@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{Terms, max_message};
+use super::{Terms, base_url, max_message};
 use crate::config::{Feed, Stream};
 
 /// The host for market data only: it knows no accounts, and its port 443 passes most firewalls.
@@ -36,8 +36,7 @@ pub(super) fn terms(feed: &Feed) -> Result<Terms, String> {
     let names: Vec<_> = feed.symbols.iter().map(name).chain(books).collect();
     // The published daily archives are in microseconds; with milliseconds here a live trade and
     // its archived self would contradict each other.
-    let url =
-        format!("{}/stream?streams={}&timeUnit=MICROSECOND", feed.base_url(), names.join("/"));
+    let url = format!("{}/stream?streams={}&timeUnit=MICROSECOND", base_url(feed), names.join("/"));
     if url.len() > MAX_URL {
         let length = url.len();
         return Err(format!(

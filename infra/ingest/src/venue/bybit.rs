@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use market::Exchange;
 
-use super::{Answer, Carries, Subscription, Terms, Verb, books, max_message, quoted};
+use super::{Answer, Carries, Subscription, Terms, Verb, base_url, books, max_message, quoted};
 use crate::config::Feed;
 
 pub(super) const BASE_URL: &str = "wss://stream.bybit.com";
@@ -41,7 +41,7 @@ pub(super) fn terms(feed: &Feed) -> Result<Terms, String> {
         return Err(format!("{length} characters of topics, above {MAX_TOPICS}: {split}"));
     }
     Ok(Terms {
-        url: format!("{}/v5/public/{market}", feed.base_url()),
+        url: format!("{}/v5/public/{market}", base_url(feed)),
         connect_every: CONNECT_EVERY,
         max_message: max_message(feed),
         subscription: Some(Subscription {

@@ -8,7 +8,8 @@
 use std::time::Duration;
 
 use super::{
-    Answer, Carries, Subscription, Terms, Verb, books, channels, check_count, max_message, quoted,
+    Answer, Carries, Subscription, Terms, Verb, base_url, books, channels, check_count,
+    max_message, quoted,
 };
 use crate::config::Feed;
 
@@ -30,7 +31,7 @@ pub(super) fn terms(feed: &Feed) -> Result<Terms, String> {
     channels.extend(books(feed, |symbol| format!("level2_batch.{symbol}")));
     check_count(&channels, MAX_CHANNELS)?;
     Ok(Terms {
-        url: feed.base_url().to_owned(),
+        url: base_url(feed).to_owned(),
         connect_every: CONNECT_EVERY,
         max_message: max_message(feed),
         subscription: Some(Subscription {

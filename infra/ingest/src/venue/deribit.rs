@@ -7,7 +7,9 @@
 
 use std::time::Duration;
 
-use super::{Answer, Carries, Subscription, Terms, Verb, books, check_count, max_message, quoted};
+use super::{
+    Answer, Carries, Subscription, Terms, Verb, base_url, books, check_count, max_message, quoted,
+};
 use crate::config::Feed;
 
 pub(super) const BASE_URL: &str = "wss://www.deribit.com";
@@ -34,7 +36,7 @@ pub(super) fn terms(feed: &Feed) -> Result<Terms, String> {
     }
     check_count(&channels, MAX_CHANNELS)?;
     Ok(Terms {
-        url: format!("{}/ws/api/v2", feed.base_url()),
+        url: format!("{}/ws/api/v2", base_url(feed)),
         connect_every: CONNECT_EVERY,
         max_message: max_message(feed),
         subscription: Some(Subscription {

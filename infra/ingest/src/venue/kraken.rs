@@ -9,7 +9,8 @@ use std::time::Duration;
 use market::{Exchange, Symbol};
 
 use super::{
-    Answer, Carries, Subscription, Terms, Verb, books, channels, check_count, max_message, quoted,
+    Answer, Carries, Subscription, Terms, Verb, base_url, books, channels, check_count,
+    max_message, quoted,
 };
 use crate::config::Feed;
 
@@ -32,7 +33,7 @@ pub(super) fn terms(feed: &Feed) -> Result<Terms, String> {
     channels.extend(books(feed, |symbol| format!("book.{}", pair(symbol))));
     check_count(&channels, MAX_CHANNELS)?;
     Ok(Terms {
-        url: format!("{}/v2", feed.base_url()),
+        url: format!("{}/v2", base_url(feed)),
         connect_every: CONNECT_EVERY,
         max_message: max_message(feed),
         subscription: Some(Subscription {

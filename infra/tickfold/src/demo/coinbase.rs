@@ -22,9 +22,9 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::cursor::Cursor;
 use super::depth::{Depth, Offer, STEP_MS, step_at};
-use super::exchange::{Market, now_ms};
 use super::generator::{Aggregate, Record, Tape};
 use super::instruments::FOLLOWERS;
+use super::market::{Market, now_ms};
 use super::socket::{close, until};
 
 /// As Coinbase has it: what a page of trades holds at most.

@@ -3,8 +3,8 @@
 
 use std::collections::VecDeque;
 
-use super::exchange::Market;
 use super::generator::{Aggregate, Record};
+use super::market::Market;
 
 pub(super) struct Cursor {
     pub(super) symbol: &'static str,

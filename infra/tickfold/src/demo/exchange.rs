@@ -4,8 +4,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
 
 use anyhow::Context;
 use axum::Router;
@@ -18,9 +17,9 @@ use market::Minute;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::generator::{Aggregate, Record, Tape};
-use super::instruments::{INSTRUMENTS, Instrument};
-use super::outages::Outages;
+use super::generator::{Record, Tape};
+use super::instruments::INSTRUMENTS;
+use super::market::{Fields, Market, now_ms};
 use super::socket;
 
 /// As Binance has it: what a page holds if nothing is asked for, and at most.
@@ -61,48 +60,6 @@ impl SimulatedExchange {
     pub fn socket_url(&self) -> String {
         format!("ws://{}", self.address)
     }
-}
-
-/// What REST and sockets both read.
-pub(super) struct Market {
-    instruments: &'static [Instrument],
-    tapes: Vec<Mutex<Tape>>,
-    pub(super) outages: Outages,
-    pub(super) stop: CancellationToken,
-}
-
-impl Market {
-    pub(super) fn new(
-        instruments: &'static [Instrument],
-        seed: u64,
-        anchor: Minute,
-        stop: CancellationToken,
-    ) -> Market {
-        let tape = |instrument| Mutex::new(Tape::new(instrument, seed, anchor));
-        let tapes = instruments.iter().map(tape).collect();
-        Market { instruments, tapes, outages: Outages::new(seed, now_ms()), stop }
-    }
-
-    pub(super) fn symbols(&self) -> impl Iterator<Item = &'static str> {
-        self.instruments.iter().map(|instrument| instrument.symbol)
-    }
-
-    /// Runs on the tape of this symbol, if it is traded here.
-    pub(super) fn with_tape<T>(
-        &self,
-        symbol: &str,
-        read: impl FnOnce(&mut Tape) -> T,
-    ) -> Option<T> {
-        let index = self.symbols().position(|it| it == symbol)?;
-        // A tape is only ever extended: what a panic left of it is still true.
-        let mut tape = self.tapes[index].lock().unwrap_or_else(PoisonError::into_inner);
-        Some(read(&mut tape))
-    }
-}
-
-pub(super) fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is behind 1970");
-    i64::try_from(since.as_millis()).expect("milliseconds fit for 292 million years")
 }
 
 async fn combined(
@@ -258,18 +215,4 @@ fn body(records: &[Record]) -> String {
         written.expect("a string takes every byte");
     }
     body + "]"
-}
-
-/// The fields that REST and sockets write alike.
-pub(super) struct Fields<'a>(pub(super) &'a Aggregate);
-
-impl std::fmt::Display for Fields<'_> {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Aggregate { id, first_raw_id, last_raw_id, time_ms, price, size, buyer_is_maker } =
-            self.0;
-        write!(
-            out,
-            r#""a":{id},"p":"{price}","q":"{size}","f":{first_raw_id},"l":{last_raw_id},"T":{time_ms},"m":{buyer_is_maker},"M":true"#
-        )
-    }
 }

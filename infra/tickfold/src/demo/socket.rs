@@ -11,8 +11,8 @@ use tokio::time::{Instant, interval, sleep, sleep_until};
 
 use super::cursor::Cursor;
 use super::depth::{Depth, Offer, STEP_MS, step_at};
-use super::exchange::{Fields, Market, now_ms};
 use super::generator::Aggregate;
+use super::market::{Fields, Market, now_ms};
 use super::outages::Outage;
 
 const PING_EVERY: Duration = Duration::from_secs(20);
