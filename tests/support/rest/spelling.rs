@@ -11,8 +11,10 @@ type Page = (String, Vec<String>, String);
 /// `None` where there is no such address.
 pub(super) fn page(exchange: Exchange, all: &[Trade], question: &Question<'_>) -> Option<Page> {
     match (exchange, question.path) {
-        (Exchange::Binance, "/api/v3/aggTrades") => Some(agg_trades(all, question)),
-        (Exchange::Binance, "/api/v3/klines") => Some(klines(all, question)),
+        (Exchange::Binance, "/api/v3/aggTrades") => {
+            Some(agg_trades(&of_symbol(all, question), question))
+        }
+        (Exchange::Binance, "/api/v3/klines") => Some(klines(&of_symbol(all, question), question)),
         (Exchange::Bybit | Exchange::BybitSpot, "/v5/market/recent-trade") => {
             Some(recent(all, question))
         }
@@ -29,6 +31,12 @@ pub(super) fn page(exchange: Exchange, all: &[Trade], question: &Question<'_>) -
         (Exchange::Kraken, "/0/public/OHLC") => Some(ohlc(all, question)),
         _ => None,
     }
+}
+
+/// Binance's ids of records are each symbol's own.
+fn of_symbol(all: &[Trade], question: &Question<'_>) -> Vec<Trade> {
+    let symbol = &question.query["symbol"];
+    all.iter().filter(|trade| trade.symbol.as_str() == symbol).cloned().collect()
 }
 
 fn ids(trade: &Trade) -> (i64, i64) {
