@@ -12,7 +12,7 @@ use tests::moto::Moto;
 use tests::queue::Queue;
 use tests::runtime::Function;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::task::AbortHandle;
 use tokio::time::sleep;
 
 use crate::running::soon;
@@ -35,15 +35,21 @@ pub(crate) struct Running {
 pub(crate) enum Order {
     /// Kill the function of this place in the midst of its next event.
     Kill(usize, Duration, oneshot::Sender<()>),
-    /// End when nothing is left to hand over.
-    Drain,
+    /// Tell when nothing is left to hand over.
+    Drain(oneshot::Sender<()>),
 }
 
 pub(crate) struct Mapping {
     orders: mpsc::UnboundedSender<Order>,
     /// Events that were answered, or whose function died.
     handed: Arc<AtomicU64>,
-    task: JoinHandle<()>,
+    task: AbortHandle,
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 impl Running {
@@ -86,14 +92,12 @@ impl Mapping {
         let counter = Arc::clone(&handed);
         let task = tokio::spawn(async move {
             let _alarm = alarm;
-            let mut draining = false;
+            let mut drains = Vec::new();
             loop {
-                draining |= take(&mut received, &mut functions);
+                drains.extend(take(&mut received, &mut functions));
                 let messages = queue.receive().await;
                 if messages.is_empty() {
-                    if draining {
-                        return;
-                    }
+                    drains.drain(..).for_each(tell);
                     sleep(POLL).await;
                     continue;
                 }
@@ -117,7 +121,7 @@ impl Mapping {
                 }
             }
         });
-        Mapping { orders, handed, task }
+        Mapping { orders, handed, task: task.abort_handle() }
     }
 
     /// A shard goes on when all of a batch is done; what is read is also shown to `seen`.
@@ -134,9 +138,9 @@ impl Mapping {
         let task = tokio::spawn(async move {
             let _alarm = seen.alarm();
             let mut shards = shards(&moto, stream).await;
-            let mut draining = false;
+            let mut drains = Vec::new();
             loop {
-                draining |= take(&mut received, &mut functions);
+                drains.extend(take(&mut received, &mut functions));
                 let mut idle = true;
                 for shard in &mut shards {
                     let records = shard.read(&moto).await;
@@ -148,14 +152,12 @@ impl Mapping {
                     }
                 }
                 if idle {
-                    if draining {
-                        return;
-                    }
+                    drains.drain(..).for_each(tell);
                     sleep(POLL).await;
                 }
             }
         });
-        Mapping { orders, handed, task }
+        Mapping { orders, handed, task: task.abort_handle() }
     }
 
     /// How many events were handed over.
@@ -170,23 +172,32 @@ impl Mapping {
         killed
     }
 
-    /// Hands over what there is, until nothing is left.
-    pub(crate) async fn drain(self) {
-        self.orders.send(Order::Drain).expect("it runs");
-        soon("an empty queue", self.task).await.expect("no panic");
+    /// Waits until nothing is left to hand over.
+    pub(crate) async fn drain(&self) {
+        let (done, drained) = oneshot::channel();
+        self.orders.send(Order::Drain(done)).expect("it runs");
+        soon("an empty queue", drained).await.expect("no panic");
     }
 }
 
-/// Whether to drain.
-fn take(orders: &mut mpsc::UnboundedReceiver<Order>, functions: &mut [Running]) -> bool {
-    let mut drain = false;
+/// Those who wait for the end.
+fn take(
+    orders: &mut mpsc::UnboundedReceiver<Order>,
+    functions: &mut [Running],
+) -> Vec<oneshot::Sender<()>> {
+    let mut drains = Vec::new();
     while let Ok(order) = orders.try_recv() {
         match order {
             Order::Kill(place, after, done) => functions[place].deaths.push_back((after, done)),
-            Order::Drain => drain = true,
+            Order::Drain(done) => drains.push(done),
         }
     }
-    drain
+    drains
+}
+
+/// Whoever waits no more need not know.
+fn tell(waiting: oneshot::Sender<()>) {
+    let _ = waiting.send(());
 }
 
 struct Shard {

@@ -3,15 +3,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use market::Time;
+use market::trade::fill;
+use market::{Ids, Side, Source, Time, Trade};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::Value;
+use tests::trades::{name, symbol, time};
 
 pub(crate) const SYMBOLS: [&str; 3] = ["BTCUSDT", "ETHUSDT", "SOLUSDT"];
 /// 2023-11-14T22:13:20Z: long past, so that every minute is final.
 const BEGIN: i64 = 1_700_000_000_000_000;
-const MINUTE: i64 = 60_000_000;
+pub(crate) const MINUTE: i64 = 60_000_000;
 /// Decimals of every number of a row.
 const SCALE: u32 = 18;
 
@@ -23,8 +25,8 @@ pub(crate) type Arrived = BTreeMap<String, BTreeSet<u64>>;
 pub(crate) struct Deal {
     pub(crate) symbol: &'static str,
     pub(crate) first: u64,
-    last: u64,
-    micros: i64,
+    pub(crate) last: u64,
+    pub(crate) micros: i64,
     /// In hundredths.
     price: i128,
     /// In hundred-millionths.
@@ -35,6 +37,7 @@ pub(crate) struct Deal {
 /// An exchange's trades, one symbol after the other, with nothing left out.
 pub(crate) struct Market {
     random: StdRng,
+    begin: i64,
     /// Whether the next trade of each symbol begins a minute.
     at_a_minute: bool,
     pub(crate) deals: Vec<Deal>,
@@ -66,7 +69,13 @@ pub(crate) struct Row {
 
 impl Market {
     pub(crate) fn new(seed: u64) -> Market {
-        Market { random: StdRng::seed_from_u64(seed), at_a_minute: false, deals: Vec::new() }
+        Market::since(BEGIN, seed)
+    }
+
+    /// Its first trades are of that time.
+    pub(crate) fn since(begin: i64, seed: u64) -> Market {
+        let random = StdRng::seed_from_u64(seed);
+        Market { random, begin, at_a_minute: false, deals: Vec::new() }
     }
 
     /// The next `count` trades of every symbol.
@@ -94,7 +103,7 @@ impl Market {
     fn next(&mut self, symbol: &'static str) -> Deal {
         let before = self.deals.iter().rev().find(|deal| deal.symbol == symbol);
         let (last, micros, price) =
-            before.map_or((1_000, BEGIN, 4_300_000), |deal| (deal.last, deal.micros, deal.price));
+            before.map_or((1_000, self.begin, 4_300_000), |it| (it.last, it.micros, it.price));
         let random = &mut self.random;
         let first = last + 1;
         // Now and then at the same microsecond, and now and then after an empty minute.
@@ -119,13 +128,34 @@ impl Deal {
     /// As Binance's combined stream sends it.
     pub(crate) fn frame(&self) -> String {
         let Deal { symbol, first, last, micros, .. } = self;
-        let stream = symbol.to_ascii_lowercase();
-        let price = format!("{}.{:02}", self.price / 100, self.price % 100);
-        let size = format!("{}.{:08}", self.size / 100_000_000, self.size % 100_000_000);
+        let (stream, [price, size]) = (symbol.to_ascii_lowercase(), self.price_and_size());
         let maker_bought = !self.bought;
         format!(
             r#"{{"stream":"{stream}@aggTrade","data":{{"e":"aggTrade","E":{micros},"s":"{symbol}","a":{first},"p":"{price}","q":"{size}","f":{first},"l":{last},"T":{micros},"m":{maker_bought},"M":true}}}}"#
         )
+    }
+
+    /// For whoever asks the exchange about it afterwards.
+    pub(crate) fn trade(&self) -> Trade {
+        let (time, [price, size]) = (time(self.micros), self.price_and_size());
+        Trade {
+            exchange: name("binance"),
+            symbol: symbol(self.symbol),
+            time,
+            side: if self.bought { Side::Buy } else { Side::Sell },
+            fill: fill(&price, &size).expect("a price and a size"),
+            ids: Ids::range(self.first, self.last).expect("ids"),
+            received: time,
+            source: Source::Rest,
+            marks: Default::default(),
+        }
+    }
+
+    fn price_and_size(&self) -> [String; 2] {
+        [
+            format!("{}.{:02}", self.price / 100, self.price % 100),
+            format!("{}.{:08}", self.size / 100_000_000, self.size % 100_000_000),
+        ]
     }
 
     pub(crate) fn raw_trades(&self) -> u64 {

@@ -1,16 +1,16 @@
 //! All the programs around one market, from the exchange's socket to two databases, and the ways to
-//! disturb them; and in the end what `query` answers.
+//! disturb them. What they have made in the end is judged elsewhere.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 use std::pin::pin;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
-use std::{fs, mem};
 
-use serde_json::{Value, json};
+use serde_json::json;
 use store::Store;
 use tempfile::TempDir;
 use tests::binary::program;
@@ -19,7 +19,6 @@ use tests::mariadb::Mariadb;
 use tests::moto::{KEY, Moto, REGION};
 use tests::postgres::Postgres;
 use tests::queue::Queue;
-use tests::runtime::Function;
 use tokio::process::Command;
 use tokio::task::{AbortHandle, block_in_place};
 use tokio::time::sleep;
@@ -28,8 +27,9 @@ use crate::broker::Broker;
 use crate::exchange::{Exchange, Session};
 use crate::kept::Kept;
 use crate::mapping::{Mapping, Running};
-use crate::market::{self, Arrived, Deal, Market, Row, SYMBOLS};
+use crate::market::{Deal, Market, SYMBOLS};
 use crate::running::soon;
+use crate::settled::Settled;
 use crate::topic::{self, Seen};
 
 pub(crate) const STREAM: &str = "trades";
@@ -39,10 +39,14 @@ const HIDDEN_SECONDS: &str = "3600";
 const PACE: Duration = Duration::from_millis(2);
 /// Of each symbol.
 const TRADES_AT_DEATH: usize = 50;
+/// Connections that fail before a cut one is replaced.
+const REFUSALS: u64 = 2;
 /// Between looks at what is under way.
 const PAUSE: Duration = Duration::from_millis(50);
 
 pub(crate) struct World {
+    moto: Arc<Moto>,
+    queue_url: String,
     pub(crate) market: Market,
     pub(crate) seen: Seen,
     pub(crate) exchange: Exchange,
@@ -70,7 +74,7 @@ pub(crate) enum Database {
 }
 
 impl Database {
-    fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         match self {
             Database::Postgres(_, url) | Database::Mariadb(_, url) => url,
         }
@@ -110,7 +114,7 @@ impl World {
     pub(crate) async fn over_kafka(
         test: &str,
         moto: Arc<Moto>,
-        seed: u64,
+        market: Market,
         open: Duration,
     ) -> World {
         let broker = Broker::start(test).await;
@@ -120,11 +124,11 @@ impl World {
         let folder = tempfile::tempdir().expect("a folder");
         let batcher = batcher(test, folder.path(), &broker, &moto, open);
         let stream = Stream::Kafka { broker, reader, batcher };
-        World::start(moto, seed, seen, sink.into(), stream, folder).await
+        World::start(moto, market, seen, sink.into(), stream, folder).await
     }
 
     /// Over Kinesis, whose address is given apart.
-    pub(crate) async fn over_kinesis(moto: Arc<Moto>, address: String, seed: u64) -> World {
+    pub(crate) async fn over_kinesis(moto: Arc<Moto>, address: String, market: Market) -> World {
         let create = json!({ "StreamName": STREAM, "ShardCount": 2 });
         moto.call("kinesis", "Kinesis_20131202.CreateStream", &create).await;
         let seen = Seen::nothing();
@@ -139,12 +143,12 @@ impl World {
             ("AWS_SECRET_ACCESS_KEY", KEY.to_owned()),
         ];
         let folder = tempfile::tempdir().expect("a folder");
-        World::start(moto, seed, seen, sink.into(), Stream::Kinesis { land }, folder).await
+        World::start(moto, market, seen, sink.into(), Stream::Kinesis { land }, folder).await
     }
 
     async fn start(
         moto: Arc<Moto>,
-        seed: u64,
+        market: Market,
         seen: Seen,
         sink: Vec<(&'static str, String)>,
         stream: Stream,
@@ -166,10 +170,11 @@ impl World {
         let ingest = Kept::start("ingest", folder.path(), ingest(&exchange, sink));
         let session = exchange.session().await;
         let (at_risk, unheard) = Default::default();
-        let (market, aggregate) =
-            (Market::new(seed), Mapping::of_queue(queue, functions, seen.alarm()));
-        let _folder = folder;
+        let queue_url = queue.url.clone();
+        let aggregate = Mapping::of_queue(queue, functions, seen.alarm());
         World {
+            moto,
+            queue_url,
             market,
             seen,
             exchange,
@@ -180,7 +185,7 @@ impl World {
             databases,
             at_risk,
             unheard,
-            _folder,
+            _folder: folder,
         }
     }
 
@@ -224,6 +229,16 @@ impl World {
         self.session = self.exchange.session().await;
     }
 
+    /// Cuts the socket when ingest has carried away what it `heard`, and lets it in again when these
+    /// have been made that nobody hears.
+    pub(crate) async fn cut(&mut self, heard: &[Deal], unheard: &[Deal]) {
+        self.seen.until(heard).await;
+        self.exchange.refuse(REFUSALS);
+        self.session.cut();
+        self.unheard.extend(unheard.iter().map(|deal| (deal.symbol, deal.first)));
+        self.session = self.exchange.session().await;
+    }
+
     /// Kills the server of a database and starts it again on what it left.
     pub(crate) fn kill_database(&mut self, which: usize) {
         self.databases[which].kill();
@@ -259,28 +274,34 @@ impl World {
         self.seen.until(&deals).await;
     }
 
-    /// Ends every program when it has done its work, and compares the rows of both databases, as
-    /// `query` answers them, with those that the arrived trades make. Returns how many raw trades
-    /// the rows say are missing.
-    pub(crate) async fn judge(mut self) -> u64 {
+    /// Lets every program end its work, and compares the rows; see [`Settled::judge`].
+    pub(crate) async fn judge(self) -> u64 {
+        self.settle().await.judge().await
+    }
+
+    /// Ends every program when it has done its work, but for those that a later object would need.
+    pub(crate) async fn settle(self) -> Settled {
         self.arrival().await;
-        let World { ingest, stream, aggregate, .. } = self;
+        let World { moto, queue_url, market, seen, ingest, stream, aggregate, databases, .. } =
+            self;
         ingest.stop().await;
-        let _broker = match stream {
-            Stream::Kafka { broker, reader, batcher } => {
+        match stream {
+            Stream::Kafka { broker: _broker, reader, batcher } => {
                 batcher.stop().await;
                 reader.abort();
-                Some(broker)
             }
-            Stream::Kinesis { land } => {
-                land.drain().await;
-                None
-            }
-        };
+            Stream::Kinesis { land } => land.drain().await,
+        }
         aggregate.drain().await;
-
-        let (deals, arrived) = (mem::take(&mut self.market.deals), self.seen.now());
-        let lost = lost(&deals, &arrived);
+        let settled = Settled {
+            moto,
+            queue_url,
+            deals: market.deals,
+            arrived: seen.now(),
+            aggregate,
+            databases,
+        };
+        let lost = settled.lost();
         let names: BTreeSet<_> = lost.iter().map(|deal| (deal.symbol, deal.first)).collect();
         assert!(names.is_superset(&self.unheard), "nobody heard them");
         let known: BTreeSet<_> = self.unheard.union(&self.at_risk).copied().collect();
@@ -288,33 +309,12 @@ impl World {
         let of_ingest = names.intersection(&self.at_risk).count();
         let said = format!("{of_ingest} of {} that ingest had", self.at_risk.len());
         let _ = writeln!(io::stderr(), "lost with ingest: {said}, aggregate trades");
-        let lost: u64 = lost.iter().map(|deal| deal.raw_trades()).sum();
-        for database in &self.databases {
-            let environment = [("DATABASE_URL", database.url().to_owned())];
-            let mut query = Function::start("query", &environment).await.expect("it starts");
-            let mut missing = 0;
-            for symbol in SYMBOLS {
-                let (told, expected) =
-                    (answer(&mut query, symbol).await, market::rows(&deals, symbol, &arrived));
-                for (told, expected) in told.iter().zip(&expected) {
-                    assert_eq!(told, expected, "{symbol} of {}", database.url());
-                }
-                assert_eq!(told.len(), expected.len(), "{symbol} of {}", database.url());
-                missing += told.iter().map(Row::missing_up_to_here).sum::<u64>();
-            }
-            assert_eq!(missing, lost, "{}", database.url());
-        }
-        lost
+        settled
     }
 }
 
 fn send(session: &Session, deals: &[Deal]) {
     deals.iter().for_each(|deal| session.send(deal.frame()));
-}
-
-/// What the exchange has made and nobody has stored.
-fn lost<'a>(deals: &'a [Deal], arrived: &Arrived) -> Vec<&'a Deal> {
-    deals.iter().filter(|deal| !arrived[deal.symbol].contains(&deal.first)).collect()
 }
 
 fn ingest(exchange: &Exchange, sink: Vec<(&'static str, String)>) -> impl Fn() -> Command + use<> {
@@ -367,23 +367,4 @@ fn batcher(test: &str, folder: &Path, broker: &Broker, moto: &Moto, open: Durati
 fn with(mut command: Command, environment: &[(&'static str, String)]) -> Command {
     command.envs(environment.iter().map(|(name, value)| (name, value)));
     command
-}
-
-async fn answer(query: &mut Function, symbol: &str) -> Vec<Row> {
-    let mut event: Value =
-        serde_json::from_str(include_str!("../../events/query.json")).expect("JSON");
-    let asked = [("exchange", "binance"), ("symbol", symbol), ("from", "1690000000000")];
-    let asked = [&asked[..], &[("limit", "5000")]].concat();
-    let text: Vec<String> = asked.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    event["rawQueryString"] = text.join("&").into();
-    event["queryStringParameters"] = asked
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), Value::from(*value)))
-        .collect::<serde_json::Map<_, _>>()
-        .into();
-    let answer = query.invoke(&event).await.expect("an answer");
-    assert_eq!(answer["statusCode"], 200, "{answer}");
-    let page: Value = serde_json::from_str(answer["body"].as_str().expect("text")).expect("JSON");
-    assert!(page["next"].is_null(), "one page is enough");
-    page["bars"].as_array().expect("bars").iter().map(market::told).collect()
 }

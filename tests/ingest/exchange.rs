@@ -21,6 +21,7 @@ use crate::running::soon;
 pub(crate) struct Exchange {
     pub(crate) url: String,
     sessions: mpsc::UnboundedReceiver<Session>,
+    refusals: Arc<AtomicU64>,
 }
 
 /// One connection of ingest's.
@@ -45,15 +46,23 @@ impl Exchange {
         Exchange::start_refusing(0).await
     }
 
-    /// Refuses the first connections with a status of HTTP.
+    /// Refuses the first connections.
     pub(crate) async fn start_refusing(refusals: u64) -> Exchange {
         let (sender, sessions) = mpsc::unbounded_channel();
-        let server = Server { sessions: sender, refusals: Arc::new(AtomicU64::new(refusals)) };
+        let left = Arc::new(AtomicU64::new(0));
+        let server = Server { sessions: sender, refusals: Arc::clone(&left) };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("ws://{}", listener.local_addr().expect("an address"));
         let router = Router::new().fallback(any(accept)).with_state(server);
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Exchange { url, sessions }
+        let exchange = Exchange { url, sessions, refusals: left };
+        exchange.refuse(refusals);
+        exchange
+    }
+
+    /// Refuses so many more connections, with a status of HTTP.
+    pub(crate) fn refuse(&self, connections: u64) {
+        self.refusals.fetch_add(connections, Ordering::SeqCst);
     }
 
     /// The next connection that is opened.
