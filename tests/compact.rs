@@ -1,5 +1,5 @@
-//! The `compact` handler over a real S3 server: a day's objects -> Parquet, and what DuckDB and Spark
-//! read in it, held against the rows that `aggregate` folded of the same objects.
+//! The `compact` handler over a real S3 server: a day's objects -> Parquet, and what DuckDB, pandas
+//! and Spark read in it, held against the rows that `aggregate` folded of the same objects.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -23,6 +23,7 @@ const DAY: i64 = 24 * 60 * MINUTE;
 /// Eight hours into the next day.
 const NEXT_MORNING: i64 = NOON + 20 * 60 * MINUTE;
 const DUCKDB: &str = "duckdb==2.0.1";
+const PANDAS: &str = "pandas==3.1.1 pyarrow==26.0.1";
 const PYSPARK: &str = "pyspark==4.3.0";
 
 fn event(exchange: Option<&str>, day: Option<&str>) -> Event {
@@ -76,10 +77,12 @@ async fn day(bucket: &Bucket) -> Vec<String> {
         ..trade
     };
     let ids = |first, last| Ids::range(first, last).expect("ids");
-    let sized = |size: &str| fill("0.05000000", size).expect("a price and a size");
-    let whole = Trade { ids: ids(10, 12), fill: sized("3.5"), ..trade(0, NOON) };
+    // Their sum has 29 digits, one more than Python's decimals have if they are not told.
+    let sized = |size: &str| fill("12345678901.123456789", size).expect("a price and a size");
+    let whole = Trade { ids: ids(10, 12), fill: sized("3.500000001"), ..trade(0, NOON) };
     let part = |id, size| Trade { ids: ids(id, id), fill: sized(size), ..trade(0, NOON) };
-    let ether = [whole, part(10, "1"), part(11, "2"), part(12, "0.5"), trade(13, NOON + SECOND)];
+    let ether =
+        [whole, part(10, "1"), part(11, "2"), part(12, "0.500000001"), trade(15, NOON + SECOND)];
     let ether = ether.map(|it| of("binance", "ETHBTC", it));
     let moved = Trade { source: Source::Rest, time: time(NOON + 2 * SECOND), ..ether[4].clone() };
     keys.push(bucket.put("ether", &[&ether[..], &[moved]].concat()).await);
@@ -279,13 +282,14 @@ async fn recorded(bucket: &Bucket, test: &str) -> Option<Vec<String>> {
 }
 
 const WITH_DUCKDB: &str = include_str!("compact/duckdb.py");
+const WITH_PANDAS: &str = include_str!("compact/pandas.py");
 const WITH_SPARK: &str = include_str!("compact/spark.py");
 
-fn python(name: &str, package: &str, test: &str) -> Option<PathBuf> {
-    match python::environment(name, package) {
+fn python(name: &str, packages: &str, test: &str) -> Option<PathBuf> {
+    match python::environment(name, packages) {
         Ok(folder) => Some(folder.join("bin/python")),
         Err(why) => {
-            skipped(test, &format!("no {package}: {why}"));
+            skipped(test, &format!("no {packages}: {why}"));
             None
         }
     }
@@ -312,12 +316,20 @@ async fn compacted(test: &str) -> (Bucket, Database, usize) {
 }
 
 #[tokio::test]
-async fn duckdb_sums_the_files_to_the_rows() {
-    let test = "duckdb_sums_the_files_to_the_rows";
-    let Some(python) = python("duckdb", DUCKDB, test) else { return };
+async fn duckdb_and_pandas_sum_the_files_to_the_rows() {
+    let test = "duckdb_and_pandas_sum_the_files_to_the_rows";
+    let readers = [("duckdb", DUCKDB, WITH_DUCKDB), ("pandas", PANDAS, WITH_PANDAS)];
+    let found = |(name, packages, script)| Some((packages, python(name, packages, test)?, script));
+    let readers: Vec<_> = readers.into_iter().filter_map(found).collect();
+    if readers.is_empty() {
+        return;
+    }
     let (bucket, database, minutes) = compacted(test).await;
-    let read = read_with(&python, WITH_DUCKDB, &bucket.files().join("parquet/trades"));
-    assert_eq!(hold(read, &database).await, minutes);
+    for (packages, python, script) in readers {
+        println!("read by {packages}");
+        let read = read_with(&python, script, &bucket.files().join("parquet/trades"));
+        assert_eq!(hold(read, &database).await, minutes);
+    }
 }
 
 /// Some 450 MB to load, so only who asks for it has it.

@@ -1,5 +1,6 @@
 """Sums each minute of the files below a folder with Spark: a JSON object a line."""
 
+import json
 import sys
 
 from pyspark.sql import SparkSession
@@ -37,5 +38,5 @@ minutes = spark.sql(
     group by exchange, symbol, minute
     """
 )
-for row in minutes.toJSON().collect():
-    print(row)
+for row in minutes.collect():
+    print(json.dumps(row.asDict()))

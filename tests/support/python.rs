@@ -1,5 +1,5 @@
-//! Private Python environments, one for each package that a test needs of PyPI; what runs in
-//! them is the caller's.
+//! Private Python environments, one for each tool that tests need of PyPI; what runs in them is the
+//! caller's.
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -7,22 +7,23 @@ use std::process::Command;
 
 use crate::binary;
 
-/// The folder of an environment with that package, which lies among what cargo builds and is made
-/// once for all tests.
-pub fn environment(name: &str, package: &str) -> Result<PathBuf, String> {
+/// The folder of an environment with these packages, parted by spaces; it lies among what cargo
+/// builds and is made once for all tests.
+pub fn environment(name: &str, packages: &str) -> Result<PathBuf, String> {
     let folder = binary::target().join(name);
     let (python, made) = (folder.join("bin/python"), folder.join("made"));
     fs::create_dir_all(binary::target()).map_err(|error| error.to_string())?;
     // Other tests, also of other processes, wait until it is whole.
     let lock = File::create(folder.with_extension("lock")).map_err(|error| error.to_string())?;
     lock.lock().map_err(|error| error.to_string())?;
-    if fs::read_to_string(&made).is_ok_and(|it| it == package) {
+    if fs::read_to_string(&made).is_ok_and(|it| it == packages) {
         return Ok(folder);
     }
     let _ = fs::remove_dir_all(&folder);
     run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
-    run(Command::new(&python).args(["-m", "pip", "install", "--quiet", package]))?;
-    fs::write(&made, package).map_err(|error| error.to_string())?;
+    let install = ["-m", "pip", "install", "--quiet"];
+    run(Command::new(&python).args(install).args(packages.split(' ')))?;
+    fs::write(&made, packages).map_err(|error| error.to_string())?;
     Ok(folder)
 }
 
