@@ -17,7 +17,7 @@ locals {
   # A program logs a line, and CloudWatch makes a metric of it: nothing in the VPC has to reach it,
   # and a metric that is only written when something is wrong costs nothing else. A test holds each
   # pattern against its program.
-  usual = { value = "1", statistic = "Sum", periods = 1, most = 0, silence = "notBreaching", wanted = true }
+  usual = { value = "1", statistic = "Sum", periods = 1, most = 0, silence = "notBreaching", wanted = true, period = 300 }
   promises = { for name, promise in {
     # Of several folds of five minutes the freshest: one of an old minute does not alarm.
     freshness = {
@@ -52,6 +52,7 @@ locals {
       pattern   = "{ $.fields.figures = \"audited\" && $.fields.disagreeing > 0 }"
       value     = "$.fields.disagreeing"
       statistic = "Maximum"
+      period    = 3600
       means     = "Rows differ from the exchange's own candles."
     }
     quarantined = {
@@ -213,7 +214,7 @@ resource "aws_cloudwatch_metric_alarm" "figures" {
   namespace           = local.name
   metric_name         = aws_cloudwatch_log_metric_filter.figures[each.key].metric_transformation[0].name
   statistic           = each.value.statistic
-  period              = 300
+  period              = each.value.period
   evaluation_periods  = each.value.periods
   comparison_operator = "GreaterThanThreshold"
   threshold           = each.value.most

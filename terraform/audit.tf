@@ -1,4 +1,5 @@
-# `audit`: three times a day it holds the rows of a third of a day against the exchanges' own candles.
+# `audit`: it holds the rows of each third of a day against the exchanges' own candles, when it is
+# over, and again while something disagrees.
 # One program that is deployed twice, as in repair.tf: outside the VPC are the exchanges, inside is
 # the database.
 
@@ -42,14 +43,14 @@ module "audit" {
   }
 }
 
-# Forty minutes behind the end of a third, so that what is late has come and `repair` has asked for
-# what is missing; and often, since Kraken has candles of its last twelve hours alone. A call that
-# fails is made again twice, and does what is still to be done.
+# Every hour, forty minutes behind the end of a third: then what is late has come and `repair` has
+# asked for what is missing. Most calls find that nothing is due. Kraken has candles of its last
+# twelve hours alone, so there what disagrees is looked at again only so often.
 module "audit_schedule" {
   source = "./modules/schedule"
 
   name         = "audit"
   common       = local.function
   function_arn = module.audit.arn
-  expression   = "cron(40 0,8,16 * * ? *)"
+  expression   = "cron(40 * * * ? *)"
 }

@@ -12,12 +12,13 @@ use axum::routing::get;
 use axum::{Json, Router};
 use history::Places;
 use invoke::Half;
-use market::{Audit, Bar, Decimal, Minute, fold};
+use market::{Audit, Bar, Decimal, Minute, Trade, fold};
 use serde_json::{Value, json};
 use store::{Range, StoredAudit};
 use tests::binary::tickfold;
 use tests::databases::Database;
 use tests::http_client;
+use tests::rest::{Fault, RestExchange};
 use tests::trades::{MINUTE, NOON, name, symbol, time, trades};
 use tokio::process::Command;
 
@@ -154,7 +155,11 @@ async fn rows_agree_with_the_exchange_and_a_planted_difference_is_named() {
         assert_eq!((found.len(), found[0].from), (2, noon().plus(-1)), "{}", database.name);
         assert_eq!(found[0].found.differences[0].delta, delta, "below zero or not");
 
-        // An audit of the same beginning is replaced, but never by an older one.
+        // Of the same beginning the longer one stays, and then the later.
+        let shorter = ["--from", "2026-11-20T12:00:00Z", "--to", "2026-11-20T12:05:00Z"];
+        assert_eq!(run(&url, &database, &shorter).await.0, Some(1));
+        let to = store.audits(&all()).await.expect("audits").remove(1).to;
+        assert_eq!(to, noon().plus(10), "{}", database.name);
         let (status, _, err) = run(&url, &database, &NOON_TO_TEN_PAST).await;
         assert_eq!(status, Some(1), "{err}");
         store.put_audit(&kept(Audit::default())).await.expect("an older one");
@@ -259,6 +264,66 @@ async fn the_api_tells_of_audits_page_by_page() {
     assert_eq!(get("exchange=binance").await.0, 400);
 }
 
+/// Two symbols of an exchange that wants to be left alone, and one of another.
+#[tokio::test]
+async fn an_exchange_that_asks_for_patience_gets_it_and_holds_up_no_other() {
+    let database = Database::sqlite().await;
+    let store = database.store();
+    let kraken = |bar: Bar| Bar { exchange: name("kraken"), symbol: symbol("BTC-USD"), ..bar };
+    let ether = |bar: Bar| Bar { symbol: symbol("ETHUSDT"), ..bar };
+    let rows: Vec<Bar> =
+        bars().into_iter().flat_map(|bar| [bar.clone(), ether(bar.clone()), kraken(bar)]).collect();
+    store.put_newer(&rows).await.expect("written");
+    let busy = RestExchange::start(market::Exchange::Binance, Vec::new()).await;
+    busy.order([Fault::Status(418, Some(3_600))]);
+    // A minute more than is compared: its last one an exchange does not tell yet.
+    let traded: Vec<Trade> = trades(1, 110, 11)
+        .into_iter()
+        .map(|it| Trade { exchange: name("kraken"), symbol: symbol("BTC-USD"), ..it })
+        .collect();
+    let other = RestExchange::start(market::Exchange::Kraken, traded).await;
+    let places =
+        [("binance", Places::local(busy.url())), ("kraken", Places::local(other.url()))].into();
+    let rows = Half::Here(Inside { store: database.store() });
+    let outside = Outside { rows, places, time: Duration::from_secs(60) };
+    let now = time(NOON + (4 * 60 + 40) * MINUTE);
+    let why = outside.audit_due(now).await.expect_err("two are unanswered").to_string();
+    assert!(why.starts_with("2 of 3 spans are not audited: binance BTCUSDT, "), "{why}");
+    assert!(why.contains("418") || why.contains("3600"), "{why}");
+    assert_eq!(busy.asked().len(), 1, "it was not asked again: {:?}", busy.asked());
+    let of_kraken = Range { exchange: name("kraken"), symbol: symbol("BTC-USD"), ..all() };
+    let found = store.audits(&of_kraken).await.expect("audits").remove(0).found;
+    assert_eq!((found.compared, found.equal), (9, 9), "{found:?}");
+    assert_eq!(store.audits(&all()).await.expect("none"), []);
+}
+
+/// Kraken's first candle tells from when on it has them.
+#[tokio::test]
+async fn what_an_exchange_has_forgotten_is_not_said_to_agree() {
+    let database = Database::sqlite().await;
+    let of_kraken = |it| Trade { exchange: name("kraken"), symbol: symbol("BTC-USD"), ..it };
+    // A minute more than is compared: its last one an exchange does not tell yet.
+    let traded: Vec<Trade> = trades(1, 110, 11).into_iter().map(of_kraken).collect();
+    let bars = fold(traded.clone()).expect("small sums");
+    let bars: Vec<Bar> = bars.into_iter().map(|it| Bar { object_count: 1, ..it }).collect();
+    database.store().put_newer(&bars).await.expect("written");
+    let kraken = RestExchange::start(market::Exchange::Kraken, traded).await;
+    let audit = async |from: &str| {
+        let mut command = Command::new(tickfold());
+        command.args(["audit", "--exchange", "kraken", "--symbol", "BTC-USD", "--from", from]);
+        command.args(["--to", "2026-11-20T12:10:00Z"]);
+        command.env_clear().env("DATABASE_URL", &database.url);
+        let output = command.env("KRAKEN_REST_URL", kraken.url()).output().await.expect("it runs");
+        (output.status.code(), String::from_utf8(output.stderr).expect("UTF-8"))
+    };
+    let all = "10 minutes compared, 10 equal, 0 different, 0 missing on one side, 0 without a \
+               trade\n";
+    assert_eq!(audit("2026-11-20T12:00:00Z").await, (Some(0), all.to_owned()));
+    // Of the third before there is nothing, of this one a part.
+    let forgotten = format!("305 minutes are not compared: kraken forgets\n{all}");
+    assert_eq!(audit("2026-11-20T06:55:00Z").await, (Some(2), forgotten));
+}
+
 #[tokio::test]
 async fn what_cannot_be_asked_is_neither_equal_nor_different() {
     let database = Database::sqlite().await;
@@ -267,10 +332,14 @@ async fn what_cannot_be_asked_is_neither_equal_nor_different() {
     for (url, more, why) in [
         (elsewhere.as_str(), NOON_TO_TEN_PAST, "/elsewhere/api/v3/klines"),
         (&url, ["--from", "2026-11-21", "--to", "2026-11-20"], "is not before --to"),
+        (&url, ["--from", "2026-11-20", "--to", "2099-11-20"], "is not over long enough"),
     ] {
         let (status, out, err) = run(url, &database, &more).await;
         assert_eq!((status, out.as_str()), (Some(2), ""), "{err}");
         assert!(err.contains(why), "{err}");
     }
     assert_eq!(database.store().audits(&all()).await.expect("none"), []);
+    let (status, _, err) = run(&url, &database, &NOON_TO_TEN_PAST).await;
+    assert_eq!(status, Some(2), "{err}");
+    assert!(err.contains("there is nothing to compare"), "{err}");
 }

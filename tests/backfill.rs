@@ -2,7 +2,7 @@
 //! rows equal what live lines would give, what is recorded whole is not touched, and of a day that
 //! cannot be had nothing is written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use backfill::{App, Event, Report, Task, fill, handle};
 use history::{History, Places};
@@ -122,6 +122,25 @@ async fn an_archive_gives_the_rows_that_live_lines_give() {
     let before = empty.below("raw");
     assert_eq!(filled(&empty, &history, &task).await.trades_written, 0);
     assert_eq!(empty.below("raw"), before);
+}
+
+/// Coinbase's pages go forwards inside and backwards from one to the next.
+#[tokio::test]
+async fn a_minute_between_two_pages_is_one_object() {
+    let bucket = Bucket::start().await;
+    let (coinbase, of) = (Exchange::Coinbase.name(), symbol("BTC-USD"));
+    let begin = day().start().start().micros();
+    let at = |id: u64| Trade {
+        exchange: coinbase.clone(),
+        symbol: of.clone(),
+        ..trade(id, begin + id as i64 * 28 * SECOND)
+    };
+    let trades: Vec<Trade> = (1..2_500).map(at).collect();
+    let minutes: BTreeSet<Minute> = trades.iter().map(Trade::minute).collect();
+    let (_server, history) = exchange(Exchange::Coinbase, trades).await;
+    let report = filled(&bucket, &history, &task(Exchange::Coinbase, "BTC-USD")).await;
+    assert_eq!((report.trades_written, report.minutes), (2_499, minutes.len() as u64));
+    assert_eq!(bucket.below("raw").len(), minutes.len());
 }
 
 #[tokio::test]

@@ -45,6 +45,7 @@ impl Told {
         let (found, told) = &self.checks[what];
         assert_eq!(found, word, "{what}: {told}");
         assert!(told.contains(text), "{what}: {told}");
+        assert!(!told.contains('{'), "{what} is told as a program sees it: {told}");
     }
 }
 

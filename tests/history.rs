@@ -282,7 +282,8 @@ async fn candles_are_the_bars_of_the_same_trades() {
         let (from, to) = (bars[1].minute, bars[15].minute);
         let name = symbol(instrument(venue));
         let candles = history.candles(&name, from, to).await.expect("candles");
-        assert_eq!(candles.len(), 14, "{venue}");
+        assert_eq!((candles.from, candles.candles.len()), (from, 14), "{venue}");
+        let candles = candles.candles;
         for (candle, bar) in candles.iter().zip(&bars[1..]) {
             assert_eq!((candle.minute, candle.open), (bar.minute, bar.open), "{venue}");
             assert_eq!((candle.high, candle.low), (bar.high, bar.low), "{venue}");
@@ -293,7 +294,14 @@ async fn candles_are_the_bars_of_the_same_trades() {
             assert!(quote.is_none() || quote == bar.quote_volume(), "{venue}");
         }
         // A day has more pages than one where empty minutes have no candle.
-        let day = history.candles(&name, from.plus(-1_000), from.plus(1)).await.expect("candles");
-        assert_eq!(day.len(), 2, "{venue}: from noon on");
+        let before = from.plus(-1_000);
+        let day = history.candles(&name, before, from.plus(1)).await.expect("candles");
+        assert_eq!(day.candles.len(), 2, "{venue}: from noon on");
+        // One that has a candle of every minute tells by the first from when on it has them.
+        let told = if venue == Exchange::Kraken { from.plus(-1) } else { before };
+        assert_eq!(day.from, told, "{venue}");
+        let forgotten = history.candles(&name, before, before.plus(5)).await;
+        let absent = matches!(forgotten, Err(HistoryError::Absent { .. }));
+        assert_eq!(absent, venue == Exchange::Kraken, "{venue}: {forgotten:?}");
     }
 }

@@ -23,6 +23,7 @@ fn dependencies(package: &str) -> Vec<String> {
 #[test]
 fn each_crate_knows_only_what_it_may() {
     let ours = [
+        "aws",
         "market",
         "lake",
         "store",
@@ -42,31 +43,40 @@ fn each_crate_knows_only_what_it_may() {
     let lambda = ["lambda_runtime", "lambda_http"];
     for (package, may, must_not) in [
         ("market", &["market"][..], &io[..]),
-        ("lake", &["lake", "market"], &["sqlx", "rdkafka", "lambda_runtime"]),
+        ("lake", &["lake", "aws", "market"], &["sqlx", "rdkafka", "lambda_runtime"]),
         ("history", &["history", "market"], &["sqlx", "aws_config", "rdkafka", "lambda_runtime"]),
         ("store", &["store", "market"], &["aws_config", "aws_sdk_s3", "rdkafka", "lambda_runtime"]),
-        ("aggregate", &["aggregate", "lake", "store", "market"], &["rdkafka", "libsqlite3_sys"]),
+        (
+            "aggregate",
+            &["aggregate", "lake", "aws", "store", "market"],
+            &["rdkafka", "libsqlite3_sys"],
+        ),
         (
             "audit",
-            &["audit", "invoke", "history", "store", "market"],
+            &["audit", "invoke", "aws", "history", "store", "market"],
             &["aws_sdk_s3", "rdkafka", "libsqlite3_sys"],
         ),
         (
             "backfill",
-            &["backfill", "history", "lake", "market"],
+            &["backfill", "history", "lake", "aws", "market"],
             &["sqlx", "rdkafka", "libsqlite3_sys"],
         ),
-        ("compact", &["compact", "lake", "market"], &["sqlx", "rdkafka", "reqwest", "arrow_array"]),
-        ("land", &["land", "lake", "market"], &["sqlx", "rdkafka", "libsqlite3_sys"]),
-        ("invoke", &["invoke"], &["sqlx", "aws_sdk_s3", "rdkafka", "lambda_runtime"]),
+        (
+            "compact",
+            &["compact", "lake", "aws", "market"],
+            &["sqlx", "rdkafka", "reqwest", "arrow_array"],
+        ),
+        ("land", &["land", "lake", "aws", "market"], &["sqlx", "rdkafka", "libsqlite3_sys"]),
+        ("aws", &["aws"], &["sqlx", "aws_config", "aws_sdk_s3", "lambda_runtime"]),
+        ("invoke", &["invoke", "aws"], &["sqlx", "aws_sdk_s3", "rdkafka", "lambda_runtime"]),
         (
             "migrate",
-            &["migrate", "invoke", "store", "market"],
+            &["migrate", "invoke", "aws", "store", "market"],
             &["aws_sdk_s3", "rdkafka", "libsqlite3_sys"],
         ),
         (
             "repair",
-            &["repair", "invoke", "history", "lake", "store", "market"],
+            &["repair", "invoke", "aws", "history", "lake", "store", "market"],
             &["rdkafka", "libsqlite3_sys"],
         ),
         (
@@ -74,7 +84,7 @@ fn each_crate_knows_only_what_it_may() {
             &["query", "store", "market"],
             &["aws_config", "aws_sdk_s3", "rdkafka", "libsqlite3_sys"],
         ),
-        ("ingest", &["ingest", "market"], &[&["sqlx", "aws_sdk_s3"][..], &lambda].concat()),
+        ("ingest", &["ingest", "aws", "market"], &[&["sqlx", "aws_sdk_s3"][..], &lambda].concat()),
     ] {
         let found = dependencies(package);
         for name in ours.iter().filter(|name| !may.contains(name)) {

@@ -9,7 +9,7 @@ use store::{Range, Store, StoredAudit, StoredSymbol};
 
 use crate::{Span, plan};
 
-/// Audits of three days that are read: the clock's are nine of a symbol, people's are some more.
+/// Audits of three days that are read: nine of a symbol, and some of parts of those.
 const MAX_AUDITS: u32 = 1_000;
 /// Spans that one call is told of: more would not end in its time, and Lambda's answer has 6 MB.
 const MAX_DUE: usize = 5_000;
@@ -58,8 +58,7 @@ impl Inside {
                 limit: MAX_AUDITS,
             };
             let audits = self.store.audits(&range).await?;
-            for span in plan::due(known, &recorded, &audits, now) {
-                let is_fresh = audits.iter().all(|it| (it.from, it.to) != (span.from, span.to));
+            for (span, is_fresh) in plan::due(known, &recorded, &audits, now) {
                 if is_fresh { &mut fresh } else { &mut again }.push(span);
             }
         }

@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use crate::inside::{Inside, Question};
-pub use crate::outside::{AuditError, Outside, audit};
+pub use crate::outside::{AuditError, Outside, audit, check_over};
+pub use crate::plan::thirds;
 
 /// Which of the two a program is; its environment says so.
 #[derive(Debug)]
@@ -33,13 +34,14 @@ pub struct Span {
     pub to: Minute,
 }
 
-/// What was done, in minutes where it is not said.
+/// What was done.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Audited {
     /// Spans.
     pub audited: u64,
     /// Spans in which something disagrees; they are audited again for three days.
     pub disagreeing: u64,
+    /// Minutes, and these as well: see `market::Audit`.
     pub compared: u64,
     pub different: u64,
     pub missing_here: u64,

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use futures_util::future::join_all;
-use history::{History, HistoryError, Places};
+use history::{Candles, History, HistoryError, Places};
 use invoke::Half;
-use market::{Candle, Exchange, ExchangeName, Time};
+use market::gap::GRACE_MINUTES;
+use market::{ExchangeName, Minute, Time};
 use store::StoredAudit;
 use tokio::time::Instant;
 
@@ -29,33 +30,32 @@ pub struct Outside {
 /// Why there is no audit.
 #[derive(Debug, thiserror::Error)]
 pub enum AuditError {
+    #[error("{to} is not over long enough: what is before {until} can be audited now")]
+    NotOver { to: Minute, until: Minute },
     #[error(transparent)]
     Exchange(#[from] HistoryError),
     #[error(transparent)]
     Rows(anyhow::Error),
 }
 
-/// Audits the rows of a span, or of as much of it as its exchange still tells. `span` is over.
+/// Minutes whose trades may still be on their way have no last word to compare.
+pub fn check_over(to: Minute, now: Time) -> Result<(), AuditError> {
+    let until = now.minute().plus(-GRACE_MINUTES);
+    if to > until { Err(AuditError::NotOver { to, until }) } else { Ok(()) }
+}
+
+/// Audits the rows of a span, or of as much of it as its exchange still tells: from when on that is
+/// the result says.
 pub async fn audit(
     history: &History,
     rows: &Half<Inside>,
     mut span: Span,
     now: Time,
 ) -> Result<StoredAudit, AuditError> {
-    let candles = history.candles(&span.symbol, span.from, span.to).await?;
-    if history.exchange() == Exchange::Kraken {
-        span.from = first(&span, &candles)?;
-    }
+    check_over(span.to, now)?;
+    let Candles { from, candles } = history.candles(&span.symbol, span.from, span.to).await?;
+    span.from = from;
     rows.ask(Question::Compare { span, candles, now }).await.map_err(AuditError::Rows)
-}
-
-/// Kraken has a candle for every minute, but of the last ones alone.
-fn first(span: &Span, candles: &[Candle]) -> Result<market::Minute, HistoryError> {
-    let first = candles.first().map(|candle| candle.minute);
-    first.ok_or_else(|| HistoryError::Absent {
-        what: format!("candles of {} from {} to {}", span.symbol, span.from, span.to),
-        why: "Kraken keeps those of the last 720 minutes".to_owned(),
-    })
 }
 
 /// What one exchange's spans came to.
@@ -68,8 +68,8 @@ struct Tally {
 }
 
 impl Outside {
-    /// Audits all that is due. What an exchange does not answer is due again, and fails this call
-    /// when the others are through.
+    /// Audits all that is due. What is not answered is due again, and fails this call when all else
+    /// is through and told of.
     pub async fn audit_due(&self, now: Time) -> anyhow::Result<Audited> {
         let end = Instant::now() + self.time;
         let due: Vec<Span> = self.rows.ask(Question::Due { now }).await?;
@@ -81,7 +81,6 @@ impl Outside {
         let all = exchanges.into_iter().map(|(name, spans)| self.audit_all(name, spans, now, end));
         let (mut audited, mut unanswered, mut reasons) = (Audited::default(), 0, Vec::new());
         for tally in join_all(all).await {
-            let tally = tally?;
             tally.audits.iter().for_each(|audit| audited.count(audit));
             unanswered += tally.unanswered;
             reasons.extend(tally.why);
@@ -99,30 +98,37 @@ impl Outside {
         spans: Vec<Span>,
         now: Time,
         end: Instant,
-    ) -> anyhow::Result<Tally> {
-        let history = History::named(&name, &self.places)?;
+    ) -> Tally {
         let mut tally = Tally::default();
+        let history = match History::named(&name, &self.places) {
+            Ok(history) => history,
+            Err(why) => {
+                let (unanswered, why) = (spans.len(), Some(why.to_string()));
+                return Tally { unanswered, why, ..tally };
+            }
+        };
         let mut spans = spans.into_iter();
         while let Some(span) = spans.next() {
             let of = format!("{name} {}, {} to {}", span.symbol, span.from, span.to);
             let left = end.saturating_duration_since(Instant::now());
             let asked = tokio::time::timeout(left, audit(&history, &self.rows, span, now)).await;
-            let (why, rest) = match asked {
+            let (why, ends) = match asked {
                 Ok(Ok(audit)) => {
                     tally.audits.push(audit);
                     continue;
                 }
-                Ok(Err(AuditError::Rows(why))) => return Err(why),
                 // Whoever asks on is left without an answer for longer.
-                Ok(Err(AuditError::Exchange(why))) => {
-                    (why.to_string(), why.wait().map_or(0, |_| spans.by_ref().count()))
-                }
-                Err(_) => ("the time is up".to_owned(), spans.by_ref().count()),
+                Ok(Err(AuditError::Exchange(why))) => (why.to_string(), why.wait().is_some()),
+                Ok(Err(why)) => (format!("{why:#}"), false),
+                Err(_) => ("the time is up".to_owned(), true),
             };
-            tally.unanswered += 1 + rest;
+            tally.unanswered += 1;
             tally.why.get_or_insert(format!("{of}: {why}"));
+            if ends {
+                tally.unanswered += spans.by_ref().count();
+            }
         }
-        Ok(tally)
+        tally
     }
 }
 

@@ -1,64 +1,72 @@
 //! Which minutes of a symbol are to be audited; reads no clock, asks nobody.
 
+use market::time::MINUTES_PER_DAY;
 use market::{Exchange, Minute, Time};
 use store::{StoredAudit, StoredSymbol};
 
 use crate::Span;
 
-/// Minutes of one audit. A day has some of them, and Kraken, which has candles of its last 720
-/// minutes alone, has all of it for hours.
-pub(crate) const SPAN_MINUTES: i64 = 480;
+/// Minutes of one audit, a third of a day: so much exchanges that forget their candles have for some
+/// hours after its end.
+const SPAN_MINUTES: i64 = 480;
 /// How long after its end a span is left alone: what is late has come, and `repair` has asked for
 /// what is missing three times.
 const SETTLED_MINUTES: i64 = 30;
 /// What does not agree is audited again until it is so old, as `repair` fills gaps that long.
-pub(crate) const DAYS: i64 = 3;
-const KRAKEN_MINUTES: i64 = 720;
+const DAYS: i64 = 3;
+/// What an exchange forgets next may be forgotten when it is asked.
+const MARGIN_MINUTES: i64 = 10;
 
-/// How far back an exchange is asked for its candles.
-fn reach(exchange: Exchange) -> i64 {
-    match exchange {
-        Exchange::Kraken => KRAKEN_MINUTES,
-        _ => DAYS * market::time::MINUTES_PER_DAY,
-    }
+/// Cuts minutes where the thirds of days are cut, so that an audit of the same ones is the same.
+pub fn thirds(from: Minute, to: Minute) -> impl Iterator<Item = (Minute, Minute)> {
+    let mut start = from;
+    std::iter::from_fn(move || {
+        let end = third(start).plus(SPAN_MINUTES).min(to);
+        let span = (start < to).then_some((start, end));
+        start = end;
+        span
+    })
+}
+
+/// The first minute of a minute's third.
+fn third(minute: Minute) -> Minute {
+    let into = minute.since(minute.midnight()).cast_signed();
+    minute.plus(-(into % SPAN_MINUTES))
 }
 
 /// The first minute of which anything may be due.
 pub(crate) fn since(exchange: Exchange, now: Time) -> Minute {
-    now.minute().plus(-reach(exchange)).max(Minute::MIN)
+    let reach = history::candles_reach(exchange).map(|minutes| minutes - MARGIN_MINUTES);
+    now.minute().plus(-reach.unwrap_or(DAYS * MINUTES_PER_DAY)).max(Minute::MIN)
 }
 
-/// The spans of a symbol that have not been audited, or not with the end that all agrees; the
-/// oldest first.
+/// The spans of a symbol that have not been audited, or not with the end that all agrees, the
+/// oldest first; and of each whether it never was.
 ///
 /// The minute in which a symbol begins may have begun before us: it is of no span. One without a
-/// row for three days is not recorded any more.
+/// row for as long as anything is due is not recorded any more.
 pub(crate) fn due(
     exchange: Exchange,
     symbol: &StoredSymbol,
     audits: &[StoredAudit],
     now: Time,
-) -> Vec<Span> {
+) -> Vec<(Span, bool)> {
     let since = since(exchange, now);
     if symbol.last_minute < since {
         return Vec::new();
     }
     let settled = now.minute().plus(-SETTLED_MINUTES);
-    // A day has a whole number of spans, so each midnight begins one.
-    let first = since.since(since.midnight()).cast_signed();
-    let mut start = since.midnight().plus((first + SPAN_MINUTES - 1) / SPAN_MINUTES * SPAN_MINUTES);
-    let mut due = Vec::new();
-    while start.plus(SPAN_MINUTES) <= settled {
-        let to = start.plus(SPAN_MINUTES);
-        let from = start.max(symbol.first_minute.plus(1));
-        let is_done = |it: &StoredAudit| (it.from, it.to) == (from, to) && it.found.agrees();
-        if from < to && !audits.iter().any(is_done) {
-            let StoredSymbol { exchange, symbol, .. } = symbol.clone();
-            due.push(Span { exchange, symbol, from, to });
-        }
-        start = to;
-    }
-    due
+    let whole = |&(from, to): &(Minute, Minute)| from == third(from) && to <= settled;
+    // The last one may go on: it is whole or it is not settled.
+    let spans = thirds(since, settled.plus(SPAN_MINUTES)).filter(whole);
+    let spans = spans.map(|(from, to)| (from.max(symbol.first_minute.plus(1)), to));
+    let due = spans.filter(|(from, to)| from < to).filter_map(|(from, to)| {
+        let before = audits.iter().find(|it| (it.from, it.to) == (from, to));
+        let StoredSymbol { exchange, symbol, .. } = symbol.clone();
+        let is_done = before.is_some_and(|it| it.found.agrees());
+        (!is_done).then(|| (Span { exchange, symbol, from, to }, before.is_none()))
+    });
+    due.collect()
 }
 
 #[cfg(test)]
@@ -85,8 +93,8 @@ mod tests {
         }
     }
 
-    fn spans(due: &[Span]) -> Vec<String> {
-        due.iter().map(|it| format!("{} {}", it.from, it.to)).collect()
+    fn spans(due: &[(Span, bool)]) -> Vec<String> {
+        due.iter().map(|(it, _)| format!("{} {}", it.from, it.to)).collect()
     }
 
     const FIRST: &str = "2026-11-01T00:00:00Z";
@@ -103,6 +111,26 @@ mod tests {
         assert_eq!((all.len(), all.last()), (8, kraken.first()));
         assert_eq!(all[0], "2026-11-18T00:00:00Z 2026-11-18T08:00:00Z");
         assert_eq!(of(Exchange::Binance, "2026-11-21T00:00:00Z").len(), 8, "one ends at midnight");
+        let forgets = |now| of(Exchange::Kraken, now).len();
+        assert_eq!((forgets("2026-11-20T19:50:59Z"), forgets("2026-11-20T19:51:00Z")), (1, 0));
+    }
+
+    #[test]
+    fn minutes_are_cut_where_the_thirds_of_days_are() {
+        let cut = |from: &str, to: &str| -> Vec<String> {
+            let cut = thirds(minute(from), minute(to));
+            cut.map(|(from, to)| format!("{from} {to}").replace(":00Z", "")).collect()
+        };
+        assert_eq!(cut("2026-11-20T08:00:00Z", "2026-11-20T08:00:00Z"), [""; 0]);
+        assert_eq!(
+            cut("2026-11-20T15:59:00Z", "2026-11-21T00:01:00Z"),
+            [
+                "2026-11-20T15:59 2026-11-20T16:00",
+                "2026-11-20T16:00 2026-11-21T00:00",
+                "2026-11-21T00:00 2026-11-21T00:01"
+            ]
+        );
+        assert_eq!(cut("2026-11-20T00:00:00Z", "2026-11-21T00:00:00Z").len(), 3);
     }
 
     #[test]
@@ -128,10 +156,12 @@ mod tests {
             audited_at: time(NOW),
             found: Audit { compared: 480, equal, ..Audit::default() },
         };
-        let mut audits: Vec<_> = before.iter().cloned().map(|it| audit(it, 480)).collect();
+        assert!(before.iter().all(|(_, is_fresh)| *is_fresh));
+        let mut audits: Vec<_> = before.iter().cloned().map(|(it, _)| audit(it, 480)).collect();
         assert_eq!(due(Exchange::Binance, &symbol, &audits, time(NOW)), []);
         audits[2].found.equal = 479;
         audits[3].to = audits[3].to.plus(-1);
-        assert_eq!(due(Exchange::Binance, &symbol, &audits, time(NOW)), before[2..4]);
+        let again = due(Exchange::Binance, &symbol, &audits, time(NOW));
+        assert_eq!(again, [(before[2].0.clone(), false), before[3].clone()]);
     }
 }

@@ -80,18 +80,19 @@ pub async fn fill(
     let mut under_way = FuturesUnordered::new();
     loop {
         let page = trades.next().await?;
-        let newest = page.as_ref().and_then(|page| page.last()).map(Trade::minute);
+        let ends = page.as_ref().and_then(|page| Some([page.first()?, page.last()?]));
+        let ends = ends.map(|ends| ends.map(Trade::minute));
         let over = page.is_none();
         for trade in page.into_iter().flatten() {
             open.entry(trade.minute()).or_default().push(trade);
         }
-        // A file may go forwards or backwards: what is far from where it is, is through.
-        let (first, last) = match newest {
-            Some(at) => (at.plus(-OPEN_MINUTES), at.plus(OPEN_MINUTES)),
-            None => (Minute::MAX, Minute::MIN),
+        // Files and pages may go forwards or backwards, and pages forwards inside and backwards from
+        // one to the next: what is far from both ends of this one is through.
+        let near = |minute: &Minute, end: &Minute| {
+            (end.plus(-OPEN_MINUTES)..=end.plus(OPEN_MINUTES)).contains(minute)
         };
-        let whole: Vec<_> =
-            open.extract_if(.., |minute, _| !(first..=last).contains(minute)).collect();
+        let is_open = |minute: &Minute| ends.iter().flatten().any(|end| near(minute, end));
+        let whole: Vec<_> = open.extract_if(.., |minute, _| !is_open(minute)).collect();
         for (minute, trades) in whole {
             while under_way.len() >= MINUTES_AT_ONCE {
                 report.add(under_way.next().await.context("one is under way")??);

@@ -32,7 +32,7 @@ pub async fn handle(app: &App, event: Event) -> SqsBatchResponse {
     let mut response = SqsBatchResponse::default();
     for message in &event.records {
         let filled = match message.task() {
-            Ok(task) => fill_one(app, &task).await.map_err(|why| why.context(task.to_string())),
+            Ok(task) => fill_alone(app, &task).await.map_err(|why| why.context(task.to_string())),
             Err(why) => Err(why.context(format!("message {}", message.id))),
         };
         if let Err(why) = filled {
@@ -43,12 +43,14 @@ pub async fn handle(app: &App, event: Event) -> SqsBatchResponse {
     response
 }
 
-/// One day, as a message asks for it.
-pub async fn fill_one(app: &App, task: &Task) -> anyhow::Result<()> {
+async fn fill_alone(app: &App, task: &Task) -> anyhow::Result<()> {
+    fill_and_tell(&app.lake, &History::named(&task.exchange.name(), &app.places)?, task).await
+}
+
+/// Fills in a day that is over, and logs what that came to.
+pub async fn fill_and_tell(lake: &Lake, history: &History, task: &Task) -> anyhow::Result<()> {
     check_past(task)?;
-    let places = app.places.get(task.exchange.as_str()).cloned();
-    let history = History::new(task.exchange, places.unwrap_or_else(|| Places::of(task.exchange)))?;
-    let report = fill(&app.lake, &history, task, false, &|| ()).await?;
+    let report = fill(lake, history, task, false, &|| ()).await?;
     let Report { trades, minutes, trades_written, minutes_written, minutes_left, .. } = report;
     info!(
         figures = "backfilled",

@@ -2,7 +2,6 @@
 //! its answer back; touches no database.
 
 use anyhow::Context;
-use aws_sdk_secretsmanager::error::DisplayErrorContext;
 use invoke::{Function, when_allowed};
 use store::Account;
 
@@ -34,7 +33,7 @@ impl Outside {
     async fn owner(&self) -> anyhow::Result<Account> {
         let get = async || self.secrets.get_secret_value().secret_id(&self.secret).send().await;
         let secret = when_allowed(get).await;
-        let secret = secret.map_err(|error| anyhow::anyhow!("{}", DisplayErrorContext(error)))?;
+        let secret = secret.map_err(|error| anyhow::anyhow!(aws::said(&error)))?;
         let text = secret.secret_string().context("it has no text")?;
         // What serde says of a wrong text may quote it.
         let account = serde_json::from_str(text).ok();

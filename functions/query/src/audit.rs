@@ -11,6 +11,9 @@ use crate::now;
 use crate::problem::Problem;
 use crate::range::{self, Asked};
 
+/// One in which all is wrong has some 40 KB, and an answer of Lambda's 6 MB at most.
+const MAX_AUDITS: u32 = 100;
+
 #[derive(Serialize)]
 pub(crate) struct Page {
     audits: Vec<StoredAudit>,
@@ -22,10 +25,11 @@ pub(crate) struct Page {
 pub(crate) async fn get(State(store): State<Store>, asked: Asked) -> Result<Json<Page>, Problem> {
     let range = range::read(asked, now())?;
     // One more than asked for tells whether there is a next page.
-    let asked = Range { limit: range.limit + 1, ..range.clone() };
+    let limit = range.limit.min(MAX_AUDITS);
+    let asked = Range { limit: limit + 1, ..range };
     let mut audits = store.audits(&asked).await?;
-    let more = audits.len() > range.limit as usize;
-    audits.truncate(range.limit as usize);
+    let more = audits.len() > limit as usize;
+    audits.truncate(limit as usize);
     let next = if more { audits.last().map(|audit| audit.from) } else { None };
     Ok(Json(Page { audits, next }))
 }

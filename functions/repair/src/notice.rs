@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, bail};
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use lake::MinutePrefix;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -58,7 +57,7 @@ impl Queue {
         let entries: Vec<_> = messages.iter().enumerate().map(entry).collect();
         let send = self.client.send_message_batch().queue_url(&self.url);
         let sent = send.set_entries(Some(entries)).send().await;
-        let sent = sent.map_err(|error| anyhow::anyhow!("{}", DisplayErrorContext(error)))?;
+        let sent = sent.map_err(|error| anyhow::anyhow!(aws::said(&error)))?;
         // What was not sent the next sweep sends.
         if let Some(first) = sent.failed().first() {
             let why = first.message().unwrap_or(first.code());

@@ -3,16 +3,16 @@
 
 use market::{Candle, Exchange, Minute, Symbol};
 
-use crate::History;
 use crate::error::HistoryError;
 use crate::limits;
+use crate::{Candles, History};
 
 pub(crate) async fn load(
     history: &History,
     symbol: &Symbol,
     from: Minute,
     to: Minute,
-) -> Result<Vec<Candle>, HistoryError> {
+) -> Result<Candles, HistoryError> {
     let limits = limits::of(history.exchange);
     let mut candles: Vec<Candle> = Vec::new();
     let mut start = from;
@@ -33,7 +33,17 @@ pub(crate) async fn load(
         }
         start = end;
     }
-    Ok(candles)
+    let from = match (limits.candles_reach, candles.first()) {
+        (None, _) => from,
+        (Some(_), Some(first)) => first.minute,
+        (Some(minutes), None) => {
+            return Err(HistoryError::Absent {
+                what: format!("candles of {symbol} from {from} to {to}"),
+                why: format!("{} keeps those of the last {minutes} minutes", history.exchange),
+            });
+        }
+    };
+    Ok(Candles { from, candles })
 }
 
 /// The candles with `start <= minute < end`, no more than one page.

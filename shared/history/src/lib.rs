@@ -75,6 +75,20 @@ impl Places {
     }
 }
 
+/// How many minutes back an exchange has candles, where it forgets them.
+pub fn candles_reach(exchange: Exchange) -> Option<i64> {
+    limits::of(exchange).candles_reach
+}
+
+/// An exchange's own candles, in the order of time. Of a minute without a trade some have none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candles {
+    /// The first minute that is told of: later than was asked for where the exchange has forgotten
+    /// what was before.
+    pub from: Minute,
+    pub candles: Vec<Candle>,
+}
+
 /// [`Places::named`] of every exchange, by its name.
 pub fn places(variable: impl Fn(&str) -> Option<String>) -> BTreeMap<&'static str, Places> {
     Exchange::ALL.into_iter().map(|it| (it.as_str(), Places::named(it, &variable))).collect()
@@ -140,17 +154,14 @@ impl History {
         archive::open(self, symbol, day).await
     }
 
-    /// The exchange's own candles with `from <= minute < to`, of which `to` is past, in the order
-    /// of time.
-    ///
-    /// Kraken has the last 720 minutes only, and answers later ones than were asked for if need be:
-    /// what is not there is not an error.
+    /// The exchange's own candles with `from <= minute < to`, of which `to` is past, or as many of
+    /// them as it has: see [`candles_reach`].
     pub async fn candles(
         &self,
         symbol: &Symbol,
         from: Minute,
         to: Minute,
-    ) -> Result<Vec<Candle>, HistoryError> {
+    ) -> Result<Candles, HistoryError> {
         candles::load(self, symbol, from, to).await
     }
 }

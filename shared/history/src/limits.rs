@@ -48,6 +48,8 @@ pub(crate) struct Limits {
     /// The most that a page of each holds.
     pub(crate) trades_page: u64,
     pub(crate) candles_page: i64,
+    /// How many minutes back it has candles; where it is said, it has one for each of them.
+    pub(crate) candles_reach: Option<i64>,
 }
 
 pub(crate) fn of(exchange: Exchange) -> Limits {
@@ -60,6 +62,7 @@ pub(crate) fn of(exchange: Exchange) -> Limits {
         candles: 1,
         trades_page: 1_000,
         candles_page: 1_000,
+        candles_reach: None,
     };
     match exchange {
         Exchange::Binance => Limits {
@@ -98,6 +101,7 @@ pub(crate) fn of(exchange: Exchange) -> Limits {
             old: "https://api.kraken.com",
             pace: Duration::from_millis(1_200),
             candles_page: 720,
+            candles_reach: Some(720),
             ..one
         },
     }

@@ -7,9 +7,8 @@ use anyhow::{Context, bail};
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_lambda::Client;
-use aws_sdk_lambda::error::{DisplayErrorContext, ProvideErrorMetadata};
+use aws_sdk_lambda::error::ProvideErrorMetadata;
 use aws_sdk_lambda::primitives::Blob;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -20,13 +19,11 @@ const UNTIL_KNOWN_SECONDS: [u64; 5] = [1, 2, 4, 8, 16];
 
 /// The credentials and the region that the environment names, for clients that wait.
 pub async fn config_from_env() -> SdkConfig {
-    let tls = Provider::Rustls(CryptoMode::Ring);
-    let http = aws_smithy_http_client::Builder::new().tls_provider(tls).build_https();
     // The answer comes when the other one is through: until then nothing is sent, for minutes if it
     // takes that long. Lambda ends what hangs.
     let patient = StalledStreamProtectionConfig::disabled();
     aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http)
+        .http_client(aws::https())
         .stalled_stream_protection(patient)
         .load()
         .await
@@ -60,7 +57,7 @@ impl Function {
     async fn ask<A: DeserializeOwned>(&self, event: Vec<u8>) -> anyhow::Result<A> {
         let invoke = self.client.invoke().function_name(&self.name).payload(Blob::new(event));
         let sent = when_allowed(async || invoke.clone().send().await).await;
-        let answer = sent.map_err(|error| anyhow::anyhow!("{}", DisplayErrorContext(error)))?;
+        let answer = sent.map_err(|error| anyhow::anyhow!(aws::said(&error)))?;
         let text = answer.payload().map(|payload| payload.as_ref()).unwrap_or_default();
         if answer.function_error().is_some() {
             let said = String::from_utf8_lossy(text);

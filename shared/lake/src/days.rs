@@ -4,6 +4,7 @@
 use std::io::Write;
 use std::path::Path;
 
+use aws::{chain, said};
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
 use market::Symbol;
@@ -24,7 +25,7 @@ impl Lake {
             let request = self.client.list_objects_v2().bucket(&self.bucket).prefix(&folder);
             let mut pages = request.into_paginator().send();
             while let Some(page) = pages.next().await {
-                let page = page.map_err(|error| self.failed("list", &folder, error))?;
+                let page = page.map_err(|error| self.failed("list", &folder, said(&error)))?;
                 let names = page.contents().iter().filter_map(|object| object.key());
                 keys.extend(names.filter_map(|key| key.parse::<ObjectKey>().ok()));
             }
@@ -44,10 +45,10 @@ impl Lake {
     ) -> Result<String, LakeError> {
         let key = day.parquet(symbol);
         let body = ByteStream::from_path(file).await;
-        let body = body.map_err(|error| self.failed("write", &key, error))?;
+        let body = body.map_err(|error| self.failed("write", &key, chain(&error)))?;
         let request = self.client.put_object().bucket(&self.bucket).key(&key);
         let request = request.content_type("application/vnd.apache.parquet").body(body);
-        request.send().await.map_err(|error| self.failed("write", &key, error))?;
+        request.send().await.map_err(|error| self.failed("write", &key, said(&error)))?;
         Ok(key)
     }
 
@@ -61,8 +62,8 @@ impl Lake {
         let key = day.parquet(symbol);
         let mut body = self.object(&key).await?.body;
         while let Some(chunk) = body.next().await {
-            let chunk = chunk.map_err(|error| self.failed("read", &key, error))?;
-            out.write_all(&chunk).map_err(|error| self.failed("read", &key, error))?;
+            let chunk = chunk.map_err(|error| self.failed("read", &key, chain(&error)))?;
+            out.write_all(&chunk).map_err(|error| self.failed("read", &key, chain(&error)))?;
         }
         Ok(())
     }
@@ -76,10 +77,12 @@ impl Lake {
         let mut body = self.object(&key).await?.body;
         let mut bytes = Vec::new();
         while let Some(chunk) = body.next().await {
-            bytes.extend_from_slice(&chunk.map_err(|error| self.failed("read", &key, error))?);
+            bytes.extend_from_slice(
+                &chunk.map_err(|error| self.failed("read", &key, chain(&error)))?,
+            );
             if bytes.len() > MAX_RECEIPT {
-                let why = std::io::Error::other("it is no receipt of this program, but larger");
-                return Err(self.failed("read", &key, why));
+                let why = "it is no receipt of this program, but larger";
+                return Err(self.failed("read", &key, why.to_owned()));
             }
         }
         Ok(Some(bytes))
@@ -89,12 +92,12 @@ impl Lake {
         let key = day.receipt();
         let request = self.client.put_object().bucket(&self.bucket).key(&key);
         let request = request.content_type("application/json").body(ByteStream::from(receipt));
-        request.send().await.map_err(|error| self.failed("write", &key, error))?;
+        request.send().await.map_err(|error| self.failed("write", &key, said(&error)))?;
         Ok(())
     }
 
     async fn object(&self, key: &str) -> Result<GetObjectOutput, LakeError> {
         let request = self.client.get_object().bucket(&self.bucket).key(key).send();
-        request.await.map_err(|error| self.failed("read", key, error))
+        request.await.map_err(|error| self.failed("read", key, said(&error)))
     }
 }

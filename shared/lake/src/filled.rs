@@ -1,6 +1,7 @@
 //! What is kept of a day whose trades were filled in from the exchange's own record: one JSON text
 //! of whoever filled it in; knows nothing of what stands in it.
 
+use aws::{chain, said};
 use aws_sdk_s3::primitives::ByteStream;
 use market::Symbol;
 
@@ -21,7 +22,7 @@ impl Lake {
         let key = day.filled(symbol);
         let request = self.client.put_object().bucket(&self.bucket).key(&key);
         let request = request.content_type("application/json").body(ByteStream::from(json));
-        request.send().await.map_err(|error| self.failed("write", &key, error))?;
+        request.send().await.map_err(|error| self.failed("write", &key, said(&error)))?;
         Ok(())
     }
 
@@ -37,13 +38,13 @@ impl Lake {
         match request.send().await {
             Ok(object) => {
                 let bytes = object.body.collect().await;
-                let bytes = bytes.map_err(|error| self.failed("read", &key, error))?;
+                let bytes = bytes.map_err(|error| self.failed("read", &key, chain(&error)))?;
                 Ok(Some(bytes.to_vec()))
             }
             Err(error) if error.as_service_error().is_some_and(|it| it.is_no_such_key()) => {
                 Ok(None)
             }
-            Err(error) => Err(self.failed("read", &key, error)),
+            Err(error) => Err(self.failed("read", &key, said(&error))),
         }
     }
 }

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use aws::{chain, said};
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::DisplayErrorContext;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use market::time::MINUTES_PER_DAY;
 use market::{ExchangeName, FoldError, Minute, Trade};
@@ -70,10 +69,8 @@ pub enum EnvError {
 /// The client that the environment describes, as the AWS SDK reads it (`AWS_REGION`,
 /// `AWS_ENDPOINT_URL_S3`, ...). `path_style` is for servers without a name per bucket.
 pub async fn client_from_env(path_style: bool) -> Client {
-    let tls = Provider::Rustls(CryptoMode::Ring);
-    let http = aws_smithy_http_client::Builder::new().tls_provider(tls).build_https();
     let behavior = aws_config::BehaviorVersion::latest();
-    let config = aws_config::defaults(behavior).http_client(http).load().await;
+    let config = aws_config::defaults(behavior).http_client(aws::https()).load().await;
     let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(path_style);
     Client::from_conf(s3.build())
 }
@@ -243,7 +240,8 @@ impl Lake {
         let mut pages = request.prefix(prefix.to_string()).into_paginator().send();
         let mut keys = Vec::new();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| self.failed("list", &prefix.to_string(), error))?;
+            let page =
+                page.map_err(|error| self.failed("list", &prefix.to_string(), said(&error)))?;
             // A foreign name under the prefix was not written by us; its event is ignored as well.
             let names = page.contents().iter().filter_map(|object| object.key());
             keys.extend(names.filter_map(|key| key.parse::<ObjectKey>().ok()));
@@ -257,7 +255,7 @@ impl Lake {
     /// Asked by listing: who may not list all of the bucket is not told that a key is missing.
     pub(crate) async fn exists(&self, key: &str) -> Result<bool, LakeError> {
         let request = self.client.list_objects_v2().bucket(&self.bucket).prefix(key).max_keys(1);
-        let page = request.send().await.map_err(|error| self.failed("list", key, error))?;
+        let page = request.send().await.map_err(|error| self.failed("list", key, said(&error)))?;
         Ok(page.contents().first().is_some_and(|object| object.key() == Some(key)))
     }
 
@@ -267,7 +265,7 @@ impl Lake {
         let mut pages = request.prefix(below).into_paginator().send();
         let mut folders = Vec::new();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| self.failed("list", below, error))?;
+            let page = page.map_err(|error| self.failed("list", below, said(&error)))?;
             let found = page.common_prefixes().iter().filter_map(|folder| folder.prefix());
             folders.extend(found.map(str::to_owned));
         }
@@ -286,7 +284,7 @@ impl Lake {
         let mut pages = request.start_after(after).into_paginator().send();
         let mut found = Vec::new();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| self.failed("list", folder, error))?;
+            let page = page.map_err(|error| self.failed("list", folder, said(&error)))?;
             let keys = page.contents().iter().filter_map(|object| object.key());
             for key in keys.filter_map(|key| key.parse::<ObjectKey>().ok()) {
                 if !is_wanted(&key) {
@@ -301,12 +299,13 @@ impl Lake {
     /// The object's bytes; one byte above the limit at most, which `lines` then refuses.
     async fn get(&self, key: &str) -> Result<Vec<u8>, LakeError> {
         let request = self.client.get_object().bucket(&self.bucket).key(key).send();
-        let object = request.await.map_err(|error| self.failed("read", key, error))?;
+        let object = request.await.map_err(|error| self.failed("read", key, said(&error)))?;
         let limit = self.limits.object_bytes + 1;
         let mut body = object.body;
         let mut bytes = Vec::new();
         while (bytes.len() as u64) < limit {
-            let chunk = body.try_next().await.map_err(|error| self.failed("read", key, error))?;
+            let chunk =
+                body.try_next().await.map_err(|error| self.failed("read", key, chain(&error)))?;
             let Some(chunk) = chunk else { break };
             bytes.extend_from_slice(&chunk);
         }
@@ -316,17 +315,11 @@ impl Lake {
     async fn put(&self, key: &str, body: Vec<u8>) -> Result<(), LakeError> {
         let request = self.client.put_object().bucket(&self.bucket).key(key);
         let request = request.content_type("application/x-ndjson").body(ByteStream::from(body));
-        request.send().await.map_err(|error| self.failed("write", key, error))?;
+        request.send().await.map_err(|error| self.failed("write", key, said(&error)))?;
         Ok(())
     }
 
-    pub(crate) fn failed(
-        &self,
-        what: &'static str,
-        key: &str,
-        error: impl std::error::Error,
-    ) -> LakeError {
-        let why = DisplayErrorContext(error).to_string();
+    pub(crate) fn failed(&self, what: &'static str, key: &str, why: String) -> LakeError {
         LakeError::Request { what, bucket: self.bucket.clone(), key: key.to_owned(), why }
     }
 }

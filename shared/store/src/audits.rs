@@ -18,7 +18,8 @@ pub struct StoredAudit {
 }
 
 impl Store {
-    /// Writes an audit unless a later one that begins at the same minute is there.
+    /// Writes an audit, unless one that begins at the same minute and goes further is there, or a
+    /// later one of the same minutes.
     pub async fn put_audit(&self, audit: &StoredAudit) -> Result<(), StoreError> {
         let found = serde_json::to_string(&audit.found)?;
         let Audit { compared, equal, missing_here_count, missing_there_count, .. } = &audit.found;

@@ -10,11 +10,8 @@ use anyhow::ensure;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_kinesis::Client;
-use aws_sdk_kinesis::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
-use aws_sdk_kinesis::operation::put_records::PutRecordsError;
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::{PutRecordsRequestEntry, PutRecordsResultEntry};
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -102,10 +99,8 @@ struct Answer {
 
 impl<'a> Publisher<'a> {
     async fn new(kinesis: &'a Kinesis, pulse: &'a Pulse) -> anyhow::Result<Publisher<'a>> {
-        let tls = Provider::Rustls(CryptoMode::Ring);
-        let http = aws_smithy_http_client::Builder::new().tls_provider(tls).build_https();
         let config = aws_config::defaults(aws_config::BehaviorVersion::latest())
-            .http_client(http)
+            .http_client(aws::https())
             // Failures are told, counted and repeated here.
             .retry_config(RetryConfig::disabled())
             .timeout_config(TimeoutConfig::builder().operation_timeout(REQUEST_TIMEOUT).build())
@@ -167,7 +162,7 @@ impl<'a> Publisher<'a> {
             self.requests.spawn(async move {
                 let outcome = match request.await {
                     Ok(answer) => Ok(answer.records().iter().map(refusal).collect()),
-                    Err(error) => Err(explain(error)),
+                    Err(error) => Err(aws::said(&error)),
                 };
                 Answer { ids, outcome }
             });
@@ -223,12 +218,4 @@ impl<'a> Publisher<'a> {
 fn refusal(entry: &PutRecordsResultEntry) -> Option<String> {
     let code = entry.error_code()?;
     Some(format!("{code}: {}", entry.error_message().unwrap_or_default()))
-}
-
-/// The service's own words where it has answered.
-fn explain(error: SdkError<PutRecordsError>) -> String {
-    match (error.code(), error.message()) {
-        (Some(code), Some(message)) => format!("{code}: {message}"),
-        _ => DisplayErrorContext(error).to_string(),
-    }
 }

@@ -11,7 +11,6 @@ use aws_sigv4::http_request::{
     SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign,
 };
 use aws_sigv4::sign::v4;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -48,10 +47,8 @@ impl Tokens {
         match security {
             Security::Plaintext => Ok(Tokens::None),
             Security::MskIam => {
-                let tls = Provider::Rustls(CryptoMode::Ring);
-                let http = aws_smithy_http_client::Builder::new().tls_provider(tls).build_https();
                 let config = aws_config::defaults(aws_config::BehaviorVersion::latest());
-                let config = Box::new(config.http_client(http).load().await);
+                let config = Box::new(config.http_client(aws::https()).load().await);
                 let region = config.region().map(ToString::to_string);
                 let region = region.context("AWS_REGION: not set, and MSK's tokens name it")?;
                 Ok(Tokens::Msk { config, region, runtime: Handle::current() })

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use anyhow::Context;
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::DisplayErrorContext;
 use aws_sdk_s3::primitives::ByteStream;
 use chrono::Utc;
 use lake::{Kind, Lake, MinutePrefix};
@@ -229,7 +228,7 @@ impl Batcher {
         };
         let mut wait = RETRY.0;
         while let Err(why) = put().send().await {
-            pause(&mut wait, DisplayErrorContext(why)).await;
+            pause(&mut wait, aws::said(&why)).await;
         }
     }
 }

@@ -8,12 +8,10 @@ use aggregate::App;
 use anyhow::{Context, anyhow, ensure};
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::{
     DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName as Attribute,
     QueueAttributeName,
 };
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -38,11 +36,9 @@ pub(crate) struct Queue {
 
 impl Queue {
     pub(crate) async fn from_env(url: &str) -> anyhow::Result<Queue> {
-        let tls = Provider::Rustls(CryptoMode::Ring);
-        let http = aws_smithy_http_client::Builder::new().tls_provider(tls).build_https();
         let timeout = TimeoutConfig::builder().operation_attempt_timeout(REQUEST_TIMEOUT).build();
         let config = aws_config::defaults(aws_config::BehaviorVersion::latest())
-            .http_client(http)
+            .http_client(aws::https())
             .timeout_config(timeout)
             .load()
             .await;
@@ -80,7 +76,7 @@ impl Queue {
         let count = QueueAttributeName::ApproximateNumberOfMessages;
         let request = self.client.get_queue_attributes().queue_url(&self.url);
         let answer = request.attribute_names(count.clone()).send().await;
-        let answer = answer.map_err(|error| anyhow!("{}", DisplayErrorContext(error)))?;
+        let answer = answer.map_err(|error| anyhow!(aws::said(&error)))?;
         let waiting = answer.attributes.and_then(|mut all| all.remove(&count));
         waiting.context("it does not say how many messages wait")
     }
@@ -89,8 +85,7 @@ impl Queue {
         let request = self.client.receive_message().queue_url(&self.url);
         let request = request.max_number_of_messages(BATCH).wait_time_seconds(WAIT_SECONDS);
         let request = request.message_system_attribute_names(Attribute::ApproximateReceiveCount);
-        let answer =
-            request.send().await.map_err(|error| DisplayErrorContext(error).to_string())?;
+        let answer = request.send().await.map_err(|error| aws::said(&error))?;
         *self.answered.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         Ok(answer.messages.unwrap_or_default())
     }
@@ -119,7 +114,7 @@ impl Queue {
         let entries: Vec<_> = messages.iter().enumerate().map(entry).collect();
         let request = self.client.delete_message_batch().queue_url(&self.url);
         let answer = request.set_entries(Some(entries)).send().await;
-        let answer = answer.map_err(|error| DisplayErrorContext(error).to_string())?;
+        let answer = answer.map_err(|error| aws::said(&error))?;
         match answer.failed() {
             [] => Ok(()),
             [first, ..] => {

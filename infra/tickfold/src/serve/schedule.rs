@@ -1,21 +1,26 @@
 //! What the clock calls on AWS: `repair` every few minutes; `audit`, `backfill` and `compact` every
 //! hour, each of which does what is due and nothing twice. Folds nothing itself.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::ensure;
 use backfill::Task;
 use compact::Limits;
+use futures_util::future::join_all;
+use history::{History, HistoryError, Places};
 use lake::Lake;
-use market::{Day, Exchange};
+use market::{Day, Exchange, ExchangeName};
 use store::Store;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::now;
 use crate::{audit, repair};
 
-/// As on AWS.
+/// As on AWS: the last minutes often, and the last days for events that were lost for longer.
 const REPAIR_EVERY: Duration = Duration::from_secs(5 * 60);
+const DAYS_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+const DAYS_MINUTES: u32 = 3 * 24 * 60;
 /// In place of a time of day: a process that was not there at that time is late, not a day behind.
 const OTHERS_EVERY: Duration = Duration::from_secs(60 * 60);
 /// How long a day is over before its exchange is asked for it, as on AWS.
@@ -26,26 +31,28 @@ pub(crate) struct Schedule {
     store: Store,
     repair: ::repair::Outside,
     audit: ::audit::Outside,
-    backfill: backfill::App,
+    lake: Lake,
+    places: BTreeMap<&'static str, Places>,
     compact: compact::App,
 }
 
 impl Schedule {
     pub(crate) async fn new(store: Store, lake: Lake, queue_url: &str) -> Schedule {
-        let places = history::places(|name| std::env::var(name).ok());
         Schedule {
             repair: repair::outside(store.clone(), lake.clone(), queue_url).await,
             audit: audit::outside(store.clone()),
-            backfill: backfill::App { lake: lake.clone(), places },
-            compact: compact::App { lake, limits: Limits::default() },
+            compact: compact::App { lake: lake.clone(), limits: Limits::default() },
+            places: history::places(|name| std::env::var(name).ok()),
+            lake,
             store,
         }
     }
 
     /// Until it is stopped. What fails the next turn tries again.
     pub(crate) async fn run(&self, stop: &CancellationToken) {
-        let repair = async || {
-            self.repair.repair(&::repair::Event::default(), now()?).await?;
+        let repair = async |minutes: Option<u32>| {
+            let event = ::repair::Event { minutes, ..Default::default() };
+            self.repair.repair(&event, now()?).await?;
             Ok(())
         };
         let audit = async || {
@@ -57,7 +64,8 @@ impl Schedule {
             Ok(())
         };
         tokio::join!(
-            again("repair", REPAIR_EVERY, stop, repair),
+            again("repair", REPAIR_EVERY, stop, async || repair(None).await),
+            again("repair of days", DAYS_EVERY, stop, async || repair(Some(DAYS_MINUTES)).await),
             again("audit", OTHERS_EVERY, stop, audit),
             again("backfill", OTHERS_EVERY, stop, async || self.fill_yesterday().await),
             again("compact", OTHERS_EVERY, stop, compact),
@@ -67,23 +75,44 @@ impl Schedule {
     /// Yesterday of each symbol that has rows of it, or newer ones. What one exchange does not
     /// answer holds up no other.
     async fn fill_yesterday(&self) -> anyhow::Result<()> {
-        let yesterday = Day::of(now()?.minute().plus(-SETTLED_MINUTES).start()).before();
-        let mut failed = Vec::new();
+        let day = Day::of(now()?.minute().plus(-SETTLED_MINUTES).start()).before();
+        let mut exchanges: BTreeMap<ExchangeName, Vec<Task>> = BTreeMap::new();
         for recorded in self.store.symbols().await? {
             let Ok(exchange) = recorded.exchange.as_str().parse() else { continue };
             // A spot file of Bybit's numbers its rows, which are other ids than those recorded.
-            if exchange == Exchange::BybitSpot || recorded.last_minute < yesterday.start() {
-                continue;
-            }
-            let task = Task { exchange, symbol: recorded.symbol, day: yesterday };
-            if backfill::filled(&self.backfill.lake, &task).await?.is_none()
-                && let Err(why) = backfill::fill_one(&self.backfill, &task).await
-            {
-                failed.push(format!("{task}: {why:#}"));
+            if exchange != Exchange::BybitSpot && recorded.last_minute >= day.start() {
+                let task = Task { exchange, symbol: recorded.symbol, day };
+                exchanges.entry(recorded.exchange).or_default().push(task);
             }
         }
+        let all = exchanges.into_iter().map(|(name, tasks)| self.fill(name, tasks));
+        let failed: Vec<String> = join_all(all).await.into_iter().flatten().collect();
         ensure!(failed.is_empty(), "{}", failed.join("; "));
         Ok(())
+    }
+
+    /// Fills in days of one exchange, one after the other; returns what failed, and why.
+    async fn fill(&self, name: ExchangeName, tasks: Vec<Task>) -> Vec<String> {
+        let history = match History::named(&name, &self.places) {
+            Ok(history) => history,
+            Err(why) => return vec![why.to_string()],
+        };
+        let mut failed = Vec::new();
+        for task in tasks {
+            let done = match backfill::filled(&self.lake, &task).await {
+                Ok(Some(_)) => continue,
+                Ok(None) => backfill::fill_and_tell(&self.lake, &history, &task).await,
+                Err(why) => Err(why),
+            };
+            let Err(why) = done else { continue };
+            failed.push(format!("{task}: {why:#}"));
+            // Whoever asks on is left without an answer for longer.
+            let asks_for_patience = |it: &HistoryError| it.wait().is_some();
+            if why.chain().filter_map(|it| it.downcast_ref()).any(asks_for_patience) {
+                break;
+            }
+        }
+        failed
     }
 }
 

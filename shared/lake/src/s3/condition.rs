@@ -1,5 +1,7 @@
 //! Whether a bucket can be listed and read, for whoever looks after it; writes nothing.
 
+use aws::said;
+
 use super::{Lake, LakeError};
 use crate::key::EVENT_FILTER;
 
@@ -9,12 +11,13 @@ impl Lake {
     pub async fn look(&self) -> Result<Option<String>, LakeError> {
         let (prefix, _) = EVENT_FILTER;
         let list = self.client.list_objects_v2().bucket(&self.bucket).prefix(prefix).max_keys(1);
-        let listed = list.send().await.map_err(|error| self.failed("list", prefix, error))?;
+        let listed =
+            list.send().await.map_err(|error| self.failed("list", prefix, said(&error)))?;
         let Some(key) = listed.contents().first().and_then(|object| object.key()) else {
             return Ok(None);
         };
         let read = self.client.get_object().bucket(&self.bucket).key(key).range("bytes=0-0");
-        read.send().await.map_err(|error| self.failed("read", key, error))?;
+        read.send().await.map_err(|error| self.failed("read", key, said(&error)))?;
         Ok(Some(key.to_owned()))
     }
 }

@@ -1,5 +1,6 @@
--- Writes one audit. What is stored of a later one that begins at the same minute stays.
--- Columns are set from left to right, so that the one which decides comes last.
+-- Writes one audit. Of those that begin at the same minute the one that goes furthest stays, and of
+-- those that go as far the latest.
+-- Columns are set from left to right, so that those which decide come last.
 insert into audits (
     exchange, symbol, from_minute, to_minute, compared_count, equal_count, missing_here_count,
     missing_there_count, found, audited_at
@@ -9,10 +10,28 @@ values (
     str_to_date(?, '%Y-%m-%dT%H:%i:%s.%fZ')
 )
 on duplicate key update
-    to_minute = if(values(audited_at) >= audited_at, values(to_minute), to_minute),
-    compared_count = if(values(audited_at) >= audited_at, values(compared_count), compared_count),
-    equal_count = if(values(audited_at) >= audited_at, values(equal_count), equal_count),
-    missing_here_count = if(values(audited_at) >= audited_at, values(missing_here_count), missing_here_count),
-    missing_there_count = if(values(audited_at) >= audited_at, values(missing_there_count), missing_there_count),
-    found = if(values(audited_at) >= audited_at, values(found), found),
-    audited_at = if(values(audited_at) >= audited_at, values(audited_at), audited_at)
+    compared_count = if(
+        values(to_minute) > to_minute or (values(to_minute) = to_minute and values(audited_at) >= audited_at),
+        values(compared_count), compared_count
+    ),
+    equal_count = if(
+        values(to_minute) > to_minute or (values(to_minute) = to_minute and values(audited_at) >= audited_at),
+        values(equal_count), equal_count
+    ),
+    missing_here_count = if(
+        values(to_minute) > to_minute or (values(to_minute) = to_minute and values(audited_at) >= audited_at),
+        values(missing_here_count), missing_here_count
+    ),
+    missing_there_count = if(
+        values(to_minute) > to_minute or (values(to_minute) = to_minute and values(audited_at) >= audited_at),
+        values(missing_there_count), missing_there_count
+    ),
+    found = if(
+        values(to_minute) > to_minute or (values(to_minute) = to_minute and values(audited_at) >= audited_at),
+        values(found), found
+    ),
+    audited_at = if(
+        values(to_minute) > to_minute or (values(to_minute) = to_minute and values(audited_at) >= audited_at),
+        values(audited_at), audited_at
+    ),
+    to_minute = greatest(values(to_minute), to_minute)
