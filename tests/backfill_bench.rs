@@ -2,7 +2,6 @@
 //! its answer: time, and the most memory; beside the limits that Terraform gives the function. A
 //! measurement, not a test: it fails where a limit is not kept.
 
-use std::fs;
 use std::time::{Duration, Instant};
 
 use market::{Exchange, Ids, Trade};
@@ -49,7 +48,7 @@ async fn main() {
         let answer = function.invoke(&event).await;
         let took = begin.elapsed();
         assert_eq!(answer, Ok(json!({ "batchItemFailures": [] })), "{}", function.log());
-        let memory = peak(function.process());
+        let memory = function.peak_memory();
         let megabytes = format!("{} MB", memory >> 20);
         println!("{what:<34}{:>10}{megabytes:>14}", format!("{:.1}", took.as_secs_f64()));
         assert!(took < TIMEOUT / 3, "well below its timeout");
@@ -57,12 +56,4 @@ async fn main() {
         assert_eq!(bucket.below("raw").len(), 1_440);
     }
     println!("one processor's worth is 1,769 MB of a Lambda; S3 is on this machine");
-}
-
-/// The most memory that a process had at a time.
-fn peak(process: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("it runs");
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("the peak");
-    let kilobytes = line.split_whitespace().nth(1).and_then(|it| it.parse::<u64>().ok());
-    kilobytes.expect("a number") << 10
 }

@@ -144,6 +144,15 @@ impl Function {
         self.program.child.id()
     }
 
+    /// The most memory that the program had at a time, in bytes.
+    pub fn peak_memory(&self) -> u64 {
+        let status = format!("/proc/{}/status", self.process());
+        let status = std::fs::read_to_string(status).expect("it runs");
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("the peak");
+        let kilobytes = line.split_whitespace().nth(1).and_then(|it| it.parse::<u64>().ok());
+        kilobytes.expect("a number") << 10
+    }
+
     /// What it has logged so far.
     pub fn log(&self) -> String {
         self.program.log()
