@@ -153,6 +153,17 @@ impl Function {
         kilobytes.expect("a number") << 10
     }
 
+    /// How long the program has had a processor, which a busy machine does not change.
+    pub fn processor_time(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process()));
+        let stat = stat.expect("it runs");
+        // Behind the program's name, which may have spaces: user's and system's time are the 14th
+        // and 15th of all, in hundredths of a second. Source: proc_pid_stat(5).
+        let fields = stat.rsplit(')').next().expect("what is behind it").split_whitespace();
+        let times = fields.skip(11).take(2).map(|it| it.parse::<u64>().expect("a number"));
+        Duration::from_millis(10 * times.sum::<u64>())
+    }
+
     /// What it has logged so far.
     pub fn log(&self) -> String {
         self.program.log()

@@ -1,5 +1,8 @@
 //! The `repair` function's wiring: environment, which half it is, handler; nothing else.
 
+// Optimised, the layout of the futures of two clients inside one another is deeper than the usual.
+#![recursion_limit = "256"]
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
