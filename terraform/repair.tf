@@ -111,7 +111,7 @@ resource "aws_lambda_permission" "repair" {
   source_arn    = aws_cloudwatch_event_rule.repair[each.key].arn
 }
 
-# Two calls at a time would ask for the same trades.
+# A second try beside the next call would ask for the same trades.
 resource "aws_lambda_function_event_invoke_config" "repair" {
   function_name                = module.repair.name
   maximum_event_age_in_seconds = 300

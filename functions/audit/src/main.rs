@@ -14,7 +14,8 @@ use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
 use serde_json::Value;
 use store::{Access, Store};
 
-/// One invocation at a time uses one connection; the database's budget counts on it.
+/// Of the half inside, which answers one question at a time: there are as many of it as exchanges
+/// that are asked at a time.
 const CONNECTIONS: u32 = 1;
 /// Of the function's quarter of an hour: what is not asked for by then is due again.
 const TIME: Duration = Duration::from_secs(800);

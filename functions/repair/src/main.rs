@@ -15,7 +15,8 @@ use repair::{App, Inside, Outside, Queue, handle};
 use serde_json::Value;
 use store::{Access, Store};
 
-/// One invocation at a time uses one connection; the database's budget counts on it.
+/// Of the half inside, which answers one question at a time: there are as many of it as exchanges
+/// that are asked at a time.
 const CONNECTIONS: u32 = 1;
 /// Of the function's five minutes: what is fetched by then has to be written.
 const TIME: Duration = Duration::from_secs(200);

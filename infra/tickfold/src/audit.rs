@@ -88,8 +88,8 @@ pub fn main(arguments: &Arguments) -> ExitCode {
                  missing on one side, {empty} without a trade"
             );
             match disagrees {
+                _ if nothing || untold > 0 => ExitCode::from(FAILED),
                 true => ExitCode::from(DIFFERENT),
-                false if nothing || untold > 0 => ExitCode::from(FAILED),
                 false => ExitCode::SUCCESS,
             }
         }
