@@ -185,6 +185,10 @@ async fn repair_asks_its_other_half_and_has_folded_what_that_does_not_know() {
     let question = example(include_str!("../events/repair-question.json"));
     let nothing = json!({ "trades": [], "books": [] });
     assert_eq!(inside.invoke(&question).await, Ok(nothing), "{}", inside.log());
+    let event = example(include_str!("../events/repair.json"));
+    let refused = inside.invoke(&event).await.expect_err("that is for the other half");
+    let why = refused["errorMessage"].as_str().expect("a text");
+    assert!(why.starts_with("the half inside answers questions, such as "), "{why}");
 
     moto.s3().create_bucket().bucket(BUCKET).send().await.expect("a bucket");
     let queue = Queue::create(&moto, "aggregate", json!({})).await;
@@ -203,7 +207,7 @@ async fn repair_asks_its_other_half_and_has_folded_what_that_does_not_know() {
         ("AWS_ENDPOINT_URL_SQS", moto.endpoint().to_owned()),
     ]);
     let mut outside = Function::start("repair", &environment).await.expect("it starts");
-    let answer = outside.invoke(&example(include_str!("../events/repair.json"))).await;
+    let answer = outside.invoke(&event).await;
     let expected = json!({ "refolded": 1, "tried": 0, "written": 0, "unfillable": 0, "open": 0 });
     assert_eq!(answer, Ok(expected), "{} {}", outside.log(), lambda.log().await);
     let told = queue.receive().await;

@@ -9,6 +9,7 @@ mod inside;
 mod outside;
 mod plan;
 
+use anyhow::Context;
 use invoke::Answers;
 use market::{ExchangeName, Minute, Symbol, Time};
 use serde::{Deserialize, Serialize};
@@ -55,7 +56,12 @@ pub async fn handle(app: &App, event: Value) -> anyhow::Result<Value> {
         App::Outside(outside) => {
             Ok(serde_json::to_value(Box::pin(outside.audit_due(now())).await?)?)
         }
-        App::Inside(inside) => inside.answer(serde_json::from_value(event)?).await,
+        App::Inside(inside) => {
+            let question = serde_json::from_value(event);
+            let question = question
+                .context("the half inside answers questions, such as events/audit-question.json")?;
+            inside.answer(question).await
+        }
     }
 }
 

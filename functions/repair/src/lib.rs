@@ -13,6 +13,7 @@ mod outside;
 mod plan;
 mod sweep;
 
+use anyhow::Context;
 use invoke::Answers;
 use market::{Minute, Time};
 use serde::{Deserialize, Serialize};
@@ -66,7 +67,13 @@ pub async fn handle(app: &App, event: Value) -> anyhow::Result<Value> {
             // Boxed, since the futures of the clients nest deeper than the compiler cares to follow.
             Ok(serde_json::to_value(Box::pin(outside.repair(&event, now())).await?)?)
         }
-        App::Inside(inside) => inside.answer(serde_json::from_value(event)?).await,
+        App::Inside(inside) => {
+            let question = serde_json::from_value(event);
+            let question = question.context(
+                "the half inside answers questions, such as events/repair-question.json",
+            )?;
+            inside.answer(question).await
+        }
     }
 }
 
