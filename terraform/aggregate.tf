@@ -18,35 +18,10 @@ module "aggregate_queue" {
   timeout         = local.aggregate.timeout
   window          = local.aggregate.window
   alarm_topic_arn = aws_sns_topic.alarms.arn
-}
 
-resource "aws_sqs_queue_policy" "aggregate" {
-  queue_url = module.aggregate_queue.url
-
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [
-      {
-        Sid       = "Bucket"
-        Effect    = "Allow"
-        Principal = { Service = "s3.amazonaws.com" }
-        Action    = "sqs:SendMessage"
-        Resource  = module.aggregate_queue.arn
-        Condition = {
-          ArnEquals    = { "aws:SourceArn" = aws_s3_bucket.trades.arn }
-          StringEquals = { "aws:SourceAccount" = local.account }
-        }
-      },
-      {
-        Sid       = "TlsOnly"
-        Effect    = "Deny"
-        Principal = "*"
-        Action    = "sqs:*"
-        Resource  = module.aggregate_queue.arn
-        Condition = { Bool = { "aws:SecureTransport" = "false" } }
-      },
-    ]
-  })
+  senders = {
+    Bucket = { service = "s3.amazonaws.com", arn = aws_s3_bucket.trades.arn, account = local.account }
+  }
 }
 
 module "aggregate" {

@@ -28,22 +28,6 @@ module "backfill_queue" {
   alarm_topic_arn = aws_sns_topic.alarms.arn
 }
 
-resource "aws_sqs_queue_policy" "backfill" {
-  queue_url = module.backfill_queue.url
-
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Sid       = "TlsOnly"
-      Effect    = "Deny"
-      Principal = "*"
-      Action    = "sqs:*"
-      Resource  = module.backfill_queue.arn
-      Condition = { Bool = { "aws:SecureTransport" = "false" } }
-    }]
-  })
-}
-
 module "backfill" {
   source = "./modules/function"
 

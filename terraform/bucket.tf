@@ -131,5 +131,5 @@ resource "aws_s3_bucket_notification" "trades" {
   }
 
   # S3 tries at once whether it may send.
-  depends_on = [aws_sqs_queue_policy.aggregate]
+  depends_on = [module.aggregate_queue]
 }

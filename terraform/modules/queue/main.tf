@@ -69,6 +69,35 @@ resource "aws_sqs_queue_redrive_allow_policy" "dead" {
   })
 }
 
+resource "aws_sqs_queue_policy" "this" {
+  queue_url = aws_sqs_queue.this.url
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(
+      [for sid, it in var.senders : {
+        Sid       = sid
+        Effect    = "Allow"
+        Principal = { Service = it.service }
+        Action    = "sqs:SendMessage"
+        Resource  = aws_sqs_queue.this.arn
+        Condition = {
+          ArnEquals    = { "aws:SourceArn" = it.arn }
+          StringEquals = { "aws:SourceAccount" = it.account }
+        }
+      }],
+      [{
+        Sid       = "TlsOnly"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "sqs:*"
+        Resource  = aws_sqs_queue.this.arn
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      }],
+    )
+  })
+}
+
 resource "aws_cloudwatch_metric_alarm" "this" {
   for_each = { for name, alarm in local.alarms : name => alarm if contains(var.alarms, name) }
 

@@ -41,6 +41,17 @@ variable "window" {
   }
 }
 
+variable "senders" {
+  description = "Services of AWS that send, each for one ARN of an account, by the statement's name. Roles that send say so themselves."
+  type        = map(object({ service = string, arn = string, account = string }))
+  default     = {}
+
+  validation {
+    condition     = alltrue([for it in values(var.senders) : endswith(it.service, ".amazonaws.com")])
+    error_message = "senders: services, such as s3.amazonaws.com."
+  }
+}
+
 variable "attempts" {
   description = "Deliveries of a message before it goes to the DLQ."
   type        = number

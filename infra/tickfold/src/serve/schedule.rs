@@ -17,9 +17,9 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::now;
 use crate::{audit, repair};
 
-/// As on AWS: the last minutes often, and the last days for events that were lost for longer.
+/// As on AWS; and once a day, for events that were lost for longer, the last three days.
 const REPAIR_EVERY: Duration = Duration::from_secs(5 * 60);
-const DAYS_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+const REPAIRS_A_DAY: u32 = 24 * 60 / 5;
 const DAYS_MINUTES: u32 = 3 * 24 * 60;
 /// In place of a time of day: a process that was not there at that time is late, not a day behind.
 const OTHERS_EVERY: Duration = Duration::from_secs(60 * 60);
@@ -50,7 +50,10 @@ impl Schedule {
 
     /// Until it is stopped. What fails the next turn tries again.
     pub(crate) async fn run(&self, stop: &CancellationToken) {
-        let repair = async |minutes: Option<u32>| {
+        let mut turns = 0;
+        let repair = async || {
+            let minutes = (turns % REPAIRS_A_DAY == 0).then_some(DAYS_MINUTES);
+            turns += 1;
             let event = ::repair::Event { minutes, ..Default::default() };
             self.repair.repair(&event, now()?).await?;
             Ok(())
@@ -64,8 +67,7 @@ impl Schedule {
             Ok(())
         };
         tokio::join!(
-            again("repair", REPAIR_EVERY, stop, async || repair(None).await),
-            again("repair of days", DAYS_EVERY, stop, async || repair(Some(DAYS_MINUTES)).await),
+            again("repair", REPAIR_EVERY, stop, repair),
             again("audit", OTHERS_EVERY, stop, audit),
             again("backfill", OTHERS_EVERY, stop, async || self.fill_yesterday().await),
             again("compact", OTHERS_EVERY, stop, compact),
