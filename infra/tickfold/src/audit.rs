@@ -1,6 +1,6 @@
-//! `tickfold audit`: a symbol's rows beside its exchange's own candles, a third of a day at a time; keeps what
-//! it finds and changes no row. It decides nothing of its own: both halves of the function `audit`
-//! are in it.
+//! `tickfold audit`: a symbol's rows beside its exchange's own candles, a third of a day at a time;
+//! keeps what it finds and changes no row. It decides nothing of its own: both halves of the function
+//! `audit` are in it.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
