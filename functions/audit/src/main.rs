@@ -25,7 +25,8 @@ enum Config {
     Outside {
         /// `AUDIT_FUNCTION`: the same program inside the database's network.
         function: String,
-        /// `BINANCE_REST_URL` and the like: where an exchange is asked instead of at its public place.
+        /// `BINANCE_REST_URL` and the like: where an exchange is asked instead of at its public
+        /// place.
         places: BTreeMap<&'static str, Places>,
     },
     Inside {

@@ -29,7 +29,8 @@ enum Config {
         function: String,
         /// `QUEUE_URL`: the queue of `aggregate`.
         queue_url: String,
-        /// `BINANCE_REST_URL` and the like: where an exchange is asked instead of at its public place.
+        /// `BINANCE_REST_URL` and the like: where an exchange is asked instead of at its public
+        /// place.
         places: BTreeMap<&'static str, Places>,
     },
     Inside {
