@@ -29,6 +29,9 @@ const CONNECT_TIMEOUT_MS: &str = "10000";
 /// A topic that has been unknown for so long is not there; by default librdkafka waits half a
 /// minute before it says so.
 const UNKNOWN_TOPIC_MS: &str = "5000";
+/// A topic that was said not to be there, and is made then, may be found by nothing but this; by
+/// default librdkafka looks every five minutes.
+const LOOK_FOR_TOPICS_MS: &str = "10000";
 
 /// What librdkafka says.
 #[derive(Debug)]
@@ -76,6 +79,7 @@ impl Producer {
             .set("delivery.timeout.ms", kafka.delivery_timeout.as_millis().to_string())
             .set("queue.buffering.max.messages", kafka.in_flight.to_string())
             .set("topic.metadata.propagation.max.ms", UNKNOWN_TOPIC_MS)
+            .set("topic.metadata.refresh.interval.ms", LOOK_FOR_TOPICS_MS)
             .set("reconnect.backoff.max.ms", RECONNECT_MAX_MS)
             .set("socket.connection.setup.timeout.ms", CONNECT_TIMEOUT_MS)
             .set("socket.keepalive.enable", "true")
