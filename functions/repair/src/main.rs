@@ -1,14 +1,21 @@
 //! The `repair` function's wiring: environment, which half it is, handler; nothing else.
+//!
+//! The environment of the half outside, beside the bucket's (`lake::Lake::from_env`):
+//! * `REPAIR_FUNCTION`: the same program inside the database's network.
+//! * `QUEUE_URL`: the queue of `aggregate`.
+//! * `BINANCE_REST_URL` and the like: where an exchange is asked instead of at its public place.
+//!
+//! Of the half inside:
+//! * `DATABASE_URL`: `postgres://user@host/db` or `mysql://user@host/db`.
+//! * `DATABASE_AUTH`: `password`, the URL's (the default), or `iam`, with this function's role.
+//! * `DATABASE_CA`: a PEM file of who may vouch for the server.
 
 // Optimised, the layout of the futures of two clients inside one another is deeper than the usual.
 #![recursion_limit = "256"]
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
-use history::Places;
-use invoke::{Function, Half};
+use invoke::{Function, Half, Side};
 use lake::Lake;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
 use repair::{App, Inside, Outside, Queue, handle};
@@ -21,67 +28,33 @@ const CONNECTIONS: u32 = 1;
 /// Of the function's five minutes: what is fetched by then has to be written.
 const TIME: Duration = Duration::from_secs(200);
 
-/// The environment: of one half or of the other. The one outside has the bucket's as well
-/// (`lake::Lake::from_env`).
-enum Config {
-    Outside {
-        /// `REPAIR_FUNCTION`: the same program inside the database's network.
-        function: String,
-        /// `QUEUE_URL`: the queue of `aggregate`.
-        queue_url: String,
-        /// `BINANCE_REST_URL` and the like: where an exchange is asked instead of at its public
-        /// place.
-        places: BTreeMap<&'static str, Places>,
-    },
-    Inside {
-        /// `DATABASE_URL`: `postgres://user@host/db` or `mysql://user@host/db`.
-        database_url: String,
-        /// `DATABASE_AUTH`: `password`, the URL's (the default), or `iam`, with this function's
-        /// role. `DATABASE_CA`: a PEM file of who may vouch for the server.
-        database_access: Access,
-    },
-}
-
-impl Config {
-    fn from_env() -> anyhow::Result<Config> {
-        let set = |name: &str| std::env::var(name).ok();
-        match (set("DATABASE_URL"), set("REPAIR_FUNCTION")) {
-            (None, Some(function)) => Ok(Config::Outside {
-                function,
-                queue_url: set("QUEUE_URL").context("QUEUE_URL is not set")?,
-                places: history::places(set),
-            }),
-            (Some(database_url), None) => {
-                Ok(Config::Inside { database_url, database_access: Access::from_env()? })
-            }
-            _ => bail!("set DATABASE_URL, or REPAIR_FUNCTION, and not both"),
-        }
-    }
-}
-
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     tracing::init_default_subscriber();
-    let app = match Config::from_env()? {
-        Config::Outside { function, queue_url, places } => {
+    let app = match Side::from_env("REPAIR_FUNCTION")? {
+        Side::Outside { function } => {
+            let queue_url = std::env::var("QUEUE_URL").map_err(|_| "QUEUE_URL is not set")?;
             let config = invoke::config_from_env().await;
             App::Outside(Box::new(Outside {
                 rows: Half::There(Function::new(&config, function)),
                 // A program that ends prints its error's `Debug`: of text, that is the text.
                 lake: Lake::from_env().await.map_err(|why| why.to_string())?,
                 queue: Queue::from_env(queue_url).await,
-                places,
+                places: history::places(|name| std::env::var(name).ok()),
                 time: TIME,
             }))
         }
-        Config::Inside { database_url, database_access } => {
-            let store = Store::connect_with(&database_url, CONNECTIONS, &database_access);
-            let store = store.map_err(|error| Error::from(error.to_string()))?;
-            App::Inside(Inside { store })
+        Side::Inside { database_url } => {
+            App::Inside(inside(&database_url).map_err(|why| format!("{why:#}"))?)
         }
     };
     let handle = async |event: LambdaEvent<Value>| {
         handle(&app, event.payload).await.map_err(|error| Error::from(format!("{error:#}")))
     };
     run(service_fn(handle)).await
+}
+
+fn inside(database_url: &str) -> anyhow::Result<Inside> {
+    let store = Store::connect_with(database_url, CONNECTIONS, &Access::from_env()?)?;
+    Ok(Inside { store })
 }

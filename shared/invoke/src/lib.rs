@@ -78,6 +78,25 @@ pub trait Answers {
     ) -> impl Future<Output = anyhow::Result<Value>> + Send;
 }
 
+/// Which half a program is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Side {
+    Outside { function: String },
+    Inside { database_url: String },
+}
+
+impl Side {
+    /// By its environment: `DATABASE_URL` is the database of the one inside, and `variable` names the
+    /// function of that one to the one outside.
+    pub fn from_env(variable: &str) -> anyhow::Result<Side> {
+        match (std::env::var("DATABASE_URL"), std::env::var(variable)) {
+            (Err(_), Ok(function)) => Ok(Side::Outside { function }),
+            (Ok(database_url), Err(_)) => Ok(Side::Inside { database_url }),
+            _ => bail!("set DATABASE_URL, or {variable}, and not both"),
+        }
+    }
+}
+
 /// Where that half is, to the other one.
 #[derive(Debug)]
 pub enum Half<I> {
