@@ -1,5 +1,5 @@
-//! `tickfold repair`: both halves of the function `repair` in one process, once; decides nothing of its
-//! own.
+//! `tickfold repair`: both halves of the function `repair` in one process, once; decides nothing of
+//! its own.
 
 use std::process::ExitCode;
 use std::time::Duration;

@@ -53,9 +53,9 @@ impl Schedule {
         let mut turns = 0;
         let repair = async || {
             let minutes = (turns % REPAIRS_A_DAY == 0).then_some(DAYS_MINUTES);
-            turns += 1;
             let event = ::repair::Event { minutes, ..Default::default() };
             self.repair.repair(&event, now()?).await?;
+            turns += 1;
             Ok(())
         };
         let audit = async || {
